@@ -1,0 +1,112 @@
+"""The Transformer encoder that both networks are made of.
+
+Reads embeddings from `layers.Embeddings`, feeds `heads.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from electra_keras.models.layers import Dropout, TransformerBlock, child_seed, dense
+
+PADDING_BIAS = -10_000.0
+
+
+class Encoder(keras.layers.Layer):
+    """Embedding projection, dropout and the Transformer blocks.
+
+    Args:
+        hidden_dim: H.
+        num_layers: Blocks.
+        num_heads: A; divides H.
+        intermediate_dim: Width of the feed-forward sublayers.
+        embedding_dim: E; projected to H where they differ.
+        dropout_rate: Of embeddings and sublayers' outputs.
+        attention_dropout_rate: Of the attention probabilities.
+        seed: Of the initial weights.
+
+    Call arguments:
+        embeddings: float (B, S, E).
+        padding_mask: int32 (B, S). 1 real token, 0 padding. Padding is hidden
+            from every token, and itself still attends, as in the reference.
+
+    Returns: float (B, S, H), the last hidden states.
+    """
+
+    def __init__(
+        self,
+        hidden_dim: int,
+        num_layers: int,
+        num_heads: int,
+        intermediate_dim: int,
+        *,
+        embedding_dim: int,
+        dropout_rate: float = 0.1,
+        attention_dropout_rate: float = 0.1,
+        seed: int = 1,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.arguments = {
+            "hidden_dim": hidden_dim,
+            "num_layers": num_layers,
+            "num_heads": num_heads,
+            "intermediate_dim": intermediate_dim,
+            "embedding_dim": embedding_dim,
+            "dropout_rate": dropout_rate,
+            "attention_dropout_rate": attention_dropout_rate,
+            "seed": seed,
+        }
+        self.hidden_dim = hidden_dim
+        self.embedding_dim = embedding_dim
+        self.dropout = Dropout(dropout_rate, name="embeddings_dropout")
+        self.projection = None
+        if embedding_dim != hidden_dim:
+            # Glorot, not 0.02: the reference leaves TF1's default here
+            # (modeling.py:226), and so do we.
+            self.projection = dense(
+                hidden_dim,
+                seed,
+                "embeddings_project",
+                kernel_initializer=keras.initializers.GlorotUniform(
+                    child_seed(seed, "embeddings_project")
+                ),
+            )
+        self.blocks = [
+            TransformerBlock(
+                hidden_dim,
+                num_heads,
+                intermediate_dim,
+                dropout_rate=dropout_rate,
+                attention_dropout_rate=attention_dropout_rate,
+                seed=child_seed(seed, f"block_{index}"),
+                name=f"block_{index}",
+            )
+            for index in range(num_layers)
+        ]
+
+    def build(self, embeddings_shape, padding_mask_shape=None):
+        if self.projection is not None:
+            self.projection.build((None, self.embedding_dim))
+        for block in self.blocks:
+            block.build((None, self.hidden_dim))
+
+    def call(self, embeddings, padding_mask, training=None):
+        shape = tf.shape(embeddings)
+        hidden = tf.reshape(embeddings, [-1, self.embedding_dim])
+        hidden = self.dropout(hidden, training=training)
+        if self.projection is not None:
+            hidden = self.projection(hidden)
+        is_padding = 1.0 - tf.cast(padding_mask, tf.float32)
+        attention_bias = (is_padding * PADDING_BIAS)[:, tf.newaxis, tf.newaxis, :]
+        for block in self.blocks:
+            hidden = block(hidden, attention_bias, training=training)
+        hidden = tf.reshape(hidden, [shape[0], shape[1], self.hidden_dim])
+        static = [*embeddings.shape[:2], self.hidden_dim]
+        return tf.ensure_shape(hidden, static)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self.arguments}

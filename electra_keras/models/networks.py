@@ -1,0 +1,129 @@
+"""The generator and the discriminator, as Keras functional models.
+
+Reads `ModelConfig`, feeds `objectives/`.
+"""
+
+from __future__ import annotations
+
+import keras
+
+from electra_keras.config import ModelConfig
+from electra_keras.errors import UsageError
+from electra_keras.models.encoder import Encoder
+from electra_keras.models.heads import MaskedLMHead, ReplacedTokenHead
+from electra_keras.models.layers import Embeddings, child_seed
+
+
+def build_networks(
+    config: ModelConfig, *, seed: int = 1
+) -> tuple[keras.Model, keras.Model]:
+    """Builds both networks on shared embeddings.
+
+    Args:
+        config: Sizes; `vocabulary_size` must be set.
+        seed: Of the initial weights.
+
+    Returns:
+        The generator and the discriminator.
+
+    Raises:
+        UsageError: `vocabulary_size` is None.
+    """
+    embeddings = build_embeddings(config, seed=seed)
+    return (
+        build_generator(config, embeddings, seed=seed),
+        build_discriminator(config, embeddings, seed=seed),
+    )
+
+
+def build_embeddings(config: ModelConfig, *, seed: int = 1) -> Embeddings:
+    """Builds the layer that both networks share: tables and their LayerNorm."""
+    if config.vocabulary_size is None:
+        raise UsageError(
+            "model.vocabulary_size is not set",
+            expected="the number of entries of the vocabulary",
+            fix="Set it, or let electra_keras.train take it from the data.",
+        )
+    return Embeddings(
+        config.vocabulary_size,
+        config.embedding_dim,
+        max_sequence_length=config.max_sequence_length,
+        num_segments=config.num_segments,
+        seed=child_seed(seed, "embeddings"),
+        name="embeddings",
+    )
+
+
+def build_generator(
+    config: ModelConfig, embeddings: Embeddings, *, seed: int = 1
+) -> keras.Model:
+    """Builds the masked language model.
+
+    Inputs, by name: `token_ids` (with [MASK]s), `segment_ids`,
+    `padding_mask`: int32 (B, S); `mask_positions`: int32 (B, M).
+    Outputs, by name: `mask_logits` float32 (B, M, V).
+    """
+    seed = child_seed(seed, "generator")
+    inputs = _token_inputs()
+    mask_positions = keras.Input((None,), dtype="int32", name="mask_positions")
+    encoder = Encoder(
+        config.generator_hidden_dim,
+        config.generator_num_layers,
+        config.generator_num_heads,
+        config.generator_intermediate_dim,
+        embedding_dim=config.embedding_dim,
+        dropout_rate=config.dropout_rate,
+        attention_dropout_rate=config.attention_dropout_rate,
+        seed=seed,
+        name="generator_encoder",
+    )
+    head = MaskedLMHead(embeddings, seed=seed, name="masked_lm_head")
+
+    embedded = embeddings(inputs["token_ids"], inputs["segment_ids"])
+    hidden_states = encoder(embedded, inputs["padding_mask"])
+    mask_logits = head(hidden_states, mask_positions)
+    return keras.Model(
+        {**inputs, "mask_positions": mask_positions},
+        {"mask_logits": mask_logits},
+        name="generator",
+    )
+
+
+def build_discriminator(
+    config: ModelConfig, embeddings: Embeddings, *, seed: int = 1
+) -> keras.Model:
+    """Builds the replaced-token detector, which is kept for downstream tasks.
+
+    Inputs, by name: `token_ids`, `segment_ids`, `padding_mask`: int32 (B, S).
+    Outputs, by name: `replaced_logits` float32 (B, S); `hidden_states`
+    (B, S, H), the last ones.
+    """
+    seed = child_seed(seed, "discriminator")
+    inputs = _token_inputs()
+    encoder = Encoder(
+        config.hidden_dim,
+        config.num_layers,
+        config.num_heads,
+        config.intermediate_dim,
+        embedding_dim=config.embedding_dim,
+        dropout_rate=config.dropout_rate,
+        attention_dropout_rate=config.attention_dropout_rate,
+        seed=seed,
+        name="discriminator_encoder",
+    )
+    head = ReplacedTokenHead(config.hidden_dim, seed=seed, name="replaced_token_head")
+
+    embedded = embeddings(inputs["token_ids"], inputs["segment_ids"])
+    hidden_states = encoder(embedded, inputs["padding_mask"])
+    return keras.Model(
+        inputs,
+        {"replaced_logits": head(hidden_states), "hidden_states": hidden_states},
+        name="discriminator",
+    )
+
+
+def _token_inputs() -> dict[str, keras.KerasTensor]:
+    return {
+        name: keras.Input((None,), dtype="int32", name=name)
+        for name in ("token_ids", "segment_ids", "padding_mask")
+    }

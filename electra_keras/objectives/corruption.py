@@ -1,0 +1,84 @@
+"""Sampling from the generator, and the discriminator's labels.
+
+Reads the generator's logits, feeds the discriminator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+# Far below any logit, and finite: -inf times 0 would be NaN.
+_NEVER = -1e9
+
+
+def sample_tokens(
+    logits: tf.Tensor,
+    noise: tf.Tensor,
+    *,
+    unsampled_token_ids: Sequence[int] = (),
+    temperature: float = 1.0,
+) -> tf.Tensor:
+    """Draws one token per slot from softmax(logits / temperature).
+
+    Inverts the cumulative distribution, which takes one random number per
+    slot where Gumbel noise takes V.
+
+    Args:
+        logits: float32 (B, M, V), nats.
+        noise: float32 (B, M), uniform in [0, 1 - 2**-23].
+        unsampled_token_ids: Never drawn: special tokens.
+        temperature: Above 0, dimensionless. Below 1 is sharper.
+
+    Returns:
+        int32 (B, M). No gradient flows back.
+    """
+    vocabulary_size = logits.shape[-1]
+    never = np.zeros([vocabulary_size], np.float32)
+    never[list(unsampled_token_ids)] = _NEVER
+    logits = tf.stop_gradient(logits) / temperature + never
+    cumulative = tf.cumsum(tf.nn.softmax(logits), axis=-1)
+    reached = noise[..., tf.newaxis] * cumulative[..., -1:]
+    # The first entry whose cumulative probability exceeds the noise: one of
+    # probability zero repeats its neighbour's and so is never the first.
+    return tf.reduce_sum(tf.cast(cumulative <= reached, tf.int32), axis=-1)
+
+
+def corrupt_tokens(
+    token_ids: tf.Tensor,
+    mask_positions: tf.Tensor,
+    mask_weights: tf.Tensor,
+    sampled_ids: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Puts the samples in place and labels what changed.
+
+    A sample that equals the original token is labelled original.
+
+    Args:
+        token_ids: int32 (B, S), original.
+        mask_positions: int32 (B, M). Used slots of a row are distinct.
+        mask_weights: float32 (B, M). 0.0 for an unused slot, which changes
+            nothing.
+        sampled_ids: int32 (B, M).
+
+    Returns:
+        corrupted_token_ids, is_replaced: int32 (B, S).
+
+    Example: token_ids [[2, 7, 8, 9, 3]], mask_positions [[1, 3, 0]],
+        mask_weights [[1, 1, 0]], sampled_ids [[7, 5, 6]] give
+        corrupted_token_ids [[2, 7, 8, 5, 3]], is_replaced [[0, 0, 0, 1, 0]].
+
+    Source: Clark et al. 2020, section 2. The reference's `scatter_update`
+        averages the ids of positions that were drawn twice; here none is.
+    """
+    original = tf.gather(token_ids, mask_positions, batch_dims=1)
+    change = (sampled_ids - original) * tf.cast(mask_weights, tf.int32)
+    rows = tf.broadcast_to(
+        tf.range(tf.shape(mask_positions)[0])[:, tf.newaxis], tf.shape(mask_positions)
+    )
+    change = tf.scatter_nd(
+        tf.stack([rows, mask_positions], axis=-1), change, tf.shape(token_ids)
+    )
+    return token_ids + change, tf.cast(change != 0, tf.int32)

@@ -1,0 +1,63 @@
+"""`python -m electra_keras.train`: a data folder in, a run folder out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from electra_keras.command_line import make_parser, run_command
+
+_DESCRIPTION = """\
+Pre-trains an ELECTRA: a small generator fills in masked tokens, and the
+discriminator learns to tell which tokens were replaced.
+
+  python -m electra_keras.train --config=configs/electra_tiny.yaml \\
+      --data=data/reviews --output=runs/reviews
+
+Called again with the same options it goes on where the run stopped. The
+output folder receives:
+  config.yaml     every setting, resolved
+  checkpoints/    weights and optimizer, written whole or not at all
+  logs/           for `tensorboard --logdir=runs/reviews/logs`
+  metrics.jsonl   every point of the curves;  curves.png  their picture
+
+Next: python -m electra_keras.evaluate, then python -m electra_keras.export.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parses and trains; returns the exit code."""
+    parser = make_parser("electra_keras.train", _DESCRIPTION)
+    parser.add_argument(
+        "--config", help="YAML file of configs/; without it the defaults: Small"
+    )
+    parser.add_argument(
+        "--data", required=True, help="folder written by beam_pipelines.preprocess"
+    )
+    parser.add_argument("--output", required=True, help="run folder to make or resume")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="override a setting, such as train.learning_rate=3e-4; repeatable",
+    )
+    return run_command(parser, _train, argv)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from electra_keras.config import load_config
+    from electra_keras.training.run import train
+
+    config = load_config(options.config, options.set)
+    done = train(config, options.data, options.output)
+    rate = done.real_tokens / max(done.train_secs, 1e-9)
+    print(
+        f"trained steps {done.start_step:,} to {done.step:,}: "
+        f"{done.real_tokens:,.0f} tokens in {done.train_secs:,.0f} s, "
+        f"{rate:,.0f} tokens/s; {done.checkpoint.folder}"
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

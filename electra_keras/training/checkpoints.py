@@ -1,0 +1,163 @@
+"""Checkpoints: whole or absent, checked when read, the newest few kept.
+
+Reads the pretrainer's state, feeds `run.py` when it resumes, and `serving/`.
+
+A checkpoint is a folder `step-00001000` with TensorFlow's files and a
+`state.json` that names the step, the fingerprints and every file's SHA-256.
+It is written under a temporary name, flushed, then renamed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+import tensorflow as tf
+
+from electra_keras.errors import ElectraError
+
+STATE_FILE = "state.json"
+_PREFIX = "step-"
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A whole checkpoint on disk.
+
+    Attributes:
+        folder: Where it lies.
+        step: Optimizer steps done.
+        config_fingerprint: Of the configuration it was trained with.
+        data_fingerprint: Of the data it was trained on.
+    """
+
+    folder: Path
+    step: int
+    config_fingerprint: str
+    data_fingerprint: str
+
+    def restore(self, trackable: tf.train.Checkpoint) -> None:
+        """Loads every variable of `trackable` from this checkpoint.
+
+        Raises:
+            ElectraError: A variable is missing or has another shape.
+        """
+        try:
+            status = trackable.read(str(self.folder / "variables"))
+            status.assert_existing_objects_matched().expect_partial()
+        except (AssertionError, ValueError, tf.errors.OpError) as error:
+            raise ElectraError(
+                f"{self.folder} does not fit the networks ({error})",
+                expected="a checkpoint of the same configuration",
+                fix="Use the config.yaml beside it.",
+            ) from error
+
+
+class CheckpointFolder:
+    """The checkpoints of one run.
+
+    Args:
+        folder: `RUN/checkpoints`.
+        kept: The newest so many are kept; older ones of ours are removed.
+    """
+
+    def __init__(self, folder: Path, *, kept: int = 3):
+        self.folder = Path(folder)
+        self.kept = kept
+
+    def save(
+        self,
+        trackable: tf.train.Checkpoint,
+        *,
+        step: int,
+        config_fingerprint: str,
+        data_fingerprint: str,
+    ) -> Checkpoint:
+        """Writes a checkpoint; a kill at any moment leaves none or a whole one."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        target = self.folder / f"{_PREFIX}{step:08d}"
+        if target.exists() and self._read(target) is None:
+            target.rename(self.folder / f"damaged-{target.name}-{uuid.uuid4().hex[:8]}")
+        if not target.exists():
+            partial = self.folder / f"{target.name}.partial-{uuid.uuid4().hex}"
+            partial.mkdir()
+            try:
+                trackable.write(str(partial / "variables"))
+                state = {
+                    "step": step,
+                    "config_fingerprint": config_fingerprint,
+                    "data_fingerprint": data_fingerprint,
+                    "sha256": _hash_files(partial),
+                }
+                text = json.dumps(state, indent=2) + "\n"
+                (partial / STATE_FILE).write_text(text)
+                _flush(partial)
+                partial.rename(target)
+            except BaseException:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
+            _flush_folder(self.folder)
+        self._forget_old()
+        return Checkpoint(target, step, config_fingerprint, data_fingerprint)
+
+    def latest(self) -> Checkpoint | None:
+        """Returns the newest whole checkpoint, passing over damaged ones."""
+        for folder in reversed(self._folders()):
+            checkpoint = self._read(folder)
+            if checkpoint is not None:
+                return checkpoint
+            print(f"warning: {folder} is damaged and passed over")
+        return None
+
+    def _folders(self) -> list[Path]:
+        found = self.folder.glob(f"{_PREFIX}*") if self.folder.is_dir() else []
+        return sorted(
+            folder for folder in found if folder.name[len(_PREFIX) :].isdigit()
+        )
+
+    def _read(self, folder: Path) -> Checkpoint | None:
+        try:
+            state = json.loads((folder / STATE_FILE).read_text())
+            if _hash_files(folder) != state["sha256"]:
+                return None
+            return Checkpoint(
+                folder,
+                state["step"],
+                state["config_fingerprint"],
+                state["data_fingerprint"],
+            )
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def _forget_old(self) -> None:
+        for folder in self._folders()[: -self.kept]:
+            shutil.rmtree(folder)
+
+
+def _hash_files(folder: Path) -> dict[str, str]:
+    hashes = {}
+    for path in sorted(folder.iterdir()):
+        if path.name != STATE_FILE:
+            with path.open("rb") as file:
+                hashes[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashes
+
+
+def _flush(folder: Path) -> None:
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    _flush_folder(folder)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

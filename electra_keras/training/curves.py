@@ -1,0 +1,62 @@
+"""A run in one picture: losses, accuracies and AUC over steps.
+
+Reads `metrics.jsonl`, writes `curves.png` in the run folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from electra_keras.training.history import History
+
+CURVES_FILE = "curves.png"
+
+_PANELS = (
+    ("Generator: masked LM loss (nats)", ("masked_lm_loss",)),
+    (
+        "Generator: accuracy",
+        ("masked_lm_accuracy", "sampled_masked_lm_accuracy"),
+    ),
+    ("Discriminator: loss (nats)", ("disc_loss",)),
+    ("Discriminator: AUC, precision, recall", ("disc_auc", "disc_precision", "disc_recall")),
+)
+
+
+def draw_curves(folder: str | Path) -> Path | None:
+    """Draws `curves.png`: training thin, held-out text thick.
+
+    Returns:
+        The picture's path; None where there is nothing to draw or matplotlib
+        (the `train` extra) is not installed.
+    """
+    try:
+        import matplotlib
+    except ImportError:
+        return None
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    history = History(Path(folder))
+    if not history.rows():
+        return None
+    figure, axes = pyplot.subplots(2, 2, figsize=(11, 7), layout="constrained")
+    for axis, (title, names) in zip(axes.flat, _PANELS, strict=True):
+        for index, name in enumerate(names):
+            for split, width in (("train", 0.8), ("validation", 2.2)):
+                rows = [row for row in history.rows(split) if name in row]
+                axis.plot(
+                    [row["step"] for row in rows],
+                    [row[name] for row in rows],
+                    linewidth=width,
+                    color=f"C{index}",
+                    alpha=0.5 if split == "train" else 1.0,
+                    label=f"{name}, {split}",
+                )
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("optimizer step")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=7)
+    path = Path(folder) / CURVES_FILE
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+    return path

@@ -1,0 +1,174 @@
+"""The training step: generator and discriminator joined in one Keras model.
+
+Reads masked batches from `data/dataset.py`, feeds `run.py` and plain scripts:
+`ElectraPretrainer(generator, discriminator).compile(...)`, then `.fit(...)`.
+
+Stock Keras stepping is wrong or broken with more than one replica (several
+steps per execution, clipping, noise, means of means); the overrides below are
+what makes it right, and `tests/test_pretrainer.py` holds them to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from electra_keras.models.randomness import noise_key, step_key
+from electra_keras.objectives.electra import Batch, ElectraObjective
+from electra_keras.training.metrics import ElectraMetrics
+
+# Keeps the noise of evaluation apart from every training step's.
+_EVALUATION_STEP = -1
+
+
+class ElectraPretrainer(keras.Model):
+    """Trains both networks on masked batches.
+
+    Args:
+        generator, discriminator: From `models/networks.py`, built inside the
+            strategy's scope.
+        objective: None: `ElectraObjective` with its defaults.
+        seed: Of dropout and sampling.
+
+    Example:
+        pretrainer = ElectraPretrainer(generator, discriminator)
+        pretrainer.compile(optimizer=make_optimizer(config, pretrainer))
+        pretrainer.fit(make_train_dataset(...), steps_per_epoch=100)
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        objective: ElectraObjective | None = None,
+        seed: int = 1,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.objective = objective or ElectraObjective(generator, discriminator)
+        self.seed = seed
+        self._electra_metrics = ElectraMetrics()
+        self._forward_backward = self._losses_and_gradients
+        self.built = True
+
+    def compile(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        *,
+        jit_compile: bool = False,
+        steps_per_execution: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        """Sets the optimizer.
+
+        Args:
+            optimizer: From `training/optimizer.py`.
+            jit_compile: Compile forward and backward with XLA. Reduction over
+                replicas and the update stay outside, where they must be.
+            steps_per_execution: Optimizer steps per call of the graph.
+        """
+        super().compile(
+            optimizer=optimizer,
+            jit_compile=False,
+            steps_per_execution=steps_per_execution,
+            **kwargs,
+        )
+        self._forward_backward = (
+            tf.function(self._losses_and_gradients, jit_compile=True)
+            if jit_compile
+            else self._losses_and_gradients
+        )
+
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        """Keras' `fit`; the dataset has its own order and is not shuffled."""
+        return super().fit(*args, **{"shuffle": False, **kwargs})
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return self._electra_metrics.all
+
+    @property
+    def global_step(self) -> int:
+        """Optimizer steps so far."""
+        return int(self.optimizer.iterations.numpy())
+
+    def train_step(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """One optimizer step on one replica's share of a batch."""
+        local_counts, counts = self._counts(batch)
+        key = self._key(self.optimizer.iterations)
+        losses, outputs, gradients = self._forward_backward(batch, counts, key)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        return self._measure(batch, outputs, losses, local_counts, counts)
+
+    def test_step(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """Measures one batch; its own ids key the sampling noise."""
+        local_counts, counts = self._counts(batch)
+        key = self._key(tf.constant(_EVALUATION_STEP))
+        key = tf.random.fold_in(key, tf.reduce_sum(batch["token_ids"]), alg="philox")
+        with noise_key(key):
+            outputs = self.objective.forward(batch, training=False)
+        losses = self.objective.losses(batch, outputs, counts)
+        return self._measure(batch, outputs, losses, local_counts, counts)
+
+    def _losses_and_gradients(self, batch: Batch, counts: Batch, key: tf.Tensor):
+        with tf.GradientTape() as tape, noise_key(key):
+            outputs = self.objective.forward(batch, training=True)
+            losses = self.objective.losses(batch, outputs, counts)
+        variables = [variable.value for variable in self.trainable_variables]
+        return losses, outputs, tape.gradient(losses["loss"], variables)
+
+    def _counts(self, batch: Batch) -> tuple[Batch, Batch]:
+        local_counts = self.objective.counts(batch)
+        replica = tf.distribute.get_replica_context()
+        return local_counts, replica.all_reduce("SUM", local_counts)
+
+    def _key(self, step: tf.Tensor) -> tf.Tensor:
+        replica = tf.distribute.get_replica_context()
+        return step_key(self.seed, step, replica.replica_id_in_sync_group)
+
+    def _measure(
+        self,
+        batch: Batch,
+        outputs: Batch,
+        losses: Batch,
+        local_counts: Batch,
+        counts: Batch,
+    ) -> dict[str, tf.Tensor]:
+        self._electra_metrics.update(batch, outputs, losses, local_counts, counts)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
+        """Does nothing: both networks are built when they come in."""
+
+    def make_train_function(self, force: bool = False):
+        if self.train_function is None or force:
+            self.train_function = self._stepping(
+                self.train_step, self.steps_per_execution
+            )
+        return self.train_function
+
+    def make_test_function(self, force: bool = False):
+        if self.test_function is None or force:
+            self.test_function = self._stepping(self.test_step, 1)
+        return self.test_function
+
+    def _stepping(self, step, steps: int):
+        """Runs `step` on every replica, `steps` times, in one graph."""
+        strategy = self.distribute_strategy
+
+        @tf.function
+        def run(iterator):
+            for _ in tf.range(steps - 1):
+                strategy.run(step, args=(next(iterator),))
+            logs = strategy.run(step, args=(next(iterator),))
+            return {
+                name: strategy.reduce("MEAN", value, axis=None)
+                for name, value in logs.items()
+            }
+
+        return run

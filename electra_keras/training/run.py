@@ -1,0 +1,319 @@
+"""One training run, from a configuration and a data folder to a run folder.
+
+Joins the other files of this room; `electra_keras.train` is its command.
+
+A run folder holds `config.yaml` (resolved), `data_info.json`, `vocab.txt`,
+`checkpoints/`, `logs/` (TensorBoard), `metrics.jsonl` and `curves.png`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from electra_keras.config import ExperimentConfig, load_config
+from electra_keras.data.dataset import make_eval_dataset, make_train_dataset
+from electra_keras.data.info import (
+    VOCABULARY_FILE,
+    DatasetInfo,
+    load_info,
+    load_vocabulary,
+)
+from electra_keras.data.tokenizer import Vocabulary
+from electra_keras.errors import UsageError
+from electra_keras.models.networks import build_networks
+from electra_keras.objectives.electra import ElectraObjective
+from electra_keras.training.checkpoints import Checkpoint, CheckpointFolder
+from electra_keras.training.curves import draw_curves
+from electra_keras.training.monitoring import RunMonitor
+from electra_keras.training.optimizer import make_optimizer
+from electra_keras.training.pretrainer import ElectraPretrainer
+from electra_keras.training.strategies import make_strategy
+
+CONFIG_FILE = "config.yaml"
+DATA_INFO_FILE = "data_info.json"
+CHECKPOINTS_FOLDER = "checkpoints"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainSummary:
+    """What a call of `train` did."""
+
+    start_step: int
+    step: int
+    real_tokens: float
+    train_secs: float
+    checkpoint: Checkpoint
+
+
+def train(
+    config: ExperimentConfig, data: str | Path, output: str | Path
+) -> TrainSummary:
+    """Trains, or goes on where the run in `output` stopped.
+
+    Args:
+        config: Settings; what is None there is taken from the data.
+        data: Folder written by `beam_pipelines.preprocess`.
+        output: Run folder; absent, empty, or this very run.
+
+    Raises:
+        UsageError: The configuration does not fit the data, or `output`
+            holds something else.
+    """
+    info = load_info(data)
+    config = fit_to_data(config, info)
+    output = Path(output)
+    open_run_folder(output, config, info, load_vocabulary(data, info))
+    strategy = make_strategy(config.train)
+    with strategy.scope():
+        pretrainer = build_pretrainer(config, load_vocabulary(data, info))
+    saver = _Saver(pretrainer, output, config, info)
+    start_step = saver.resume()
+    batch_size = config.train.global_batch_size
+    seed = config.train.seed
+
+    monitor = RunMonitor(
+        output, start_step=start_step, train_steps=config.train.train_steps
+    )
+    monitor.set_model(pretrainer)
+    monitor.history.cut_after(start_step)
+    held_out = None
+    if info.examples("validation"):
+        held_out = make_eval_dataset(
+            data,
+            global_batch_size=batch_size,
+            config=config.data,
+            seed=seed,
+            max_examples=config.train.evaluate_examples,
+        )
+    try:
+        if held_out is not None and start_step == 0:
+            values = pretrainer.evaluate(held_out, verbose=0, return_dict=True)
+            monitor.record("validation", {k: float(v) for k, v in values.items()})
+        for first, steps, window in _windows(start_step, config):
+            dataset = make_train_dataset(
+                data,
+                global_batch_size=batch_size,
+                config=config.data,
+                seed=seed,
+                start_step=first,
+            )
+            pretrainer.fit(
+                dataset,
+                initial_epoch=first // window,
+                epochs=first // window + steps // window,
+                steps_per_epoch=window // config.train.steps_per_execution,
+                validation_data=held_out,
+                validation_freq=_evaluation_epochs(first, steps, window, config),
+                callbacks=[monitor, saver],
+                verbose=0,
+            )
+        checkpoint = saver.save()
+    finally:
+        monitor.close()
+    draw_curves(output)
+    return TrainSummary(
+        start_step,
+        pretrainer.global_step,
+        monitor.real_tokens,
+        monitor.train_secs,
+        checkpoint,
+    )
+
+
+def build_pretrainer(
+    config: ExperimentConfig, vocabulary: Vocabulary
+) -> ElectraPretrainer:
+    """Builds networks, objective and optimizer inside the current scope."""
+    generator, discriminator = build_networks(config.model, seed=config.train.seed)
+    objective = ElectraObjective(
+        generator,
+        discriminator,
+        discriminator_loss_weight=config.train.discriminator_loss_weight,
+        temperature=config.train.temperature,
+        unsampled_token_ids=vocabulary.unsampled_token_ids,
+    )
+    pretrainer = ElectraPretrainer(
+        generator, discriminator, objective=objective, seed=config.train.seed
+    )
+    pretrainer.compile(
+        optimizer=make_optimizer(config.train, pretrainer),
+        jit_compile=config.train.jit_compile,
+        steps_per_execution=config.train.steps_per_execution,
+    )
+    return pretrainer
+
+
+def fit_to_data(config: ExperimentConfig, info: DatasetInfo) -> ExperimentConfig:
+    """Fills in what the data decide and checks the rest against them.
+
+    Raises:
+        UsageError: A size is set and is not the data's, or rows are longer
+            than the position table.
+    """
+    model, data = config.model, config.data
+    if model.vocabulary_size not in (None, info.vocabulary_size):
+        raise UsageError(
+            f"model.vocabulary_size {model.vocabulary_size}",
+            expected=f"{info.vocabulary_size}, the vocabulary of the data",
+            fix="Remove it from the configuration.",
+        )
+    if data.sequence_length not in (None, info.sequence_length):
+        raise UsageError(
+            f"data.sequence_length {data.sequence_length}",
+            expected=f"{info.sequence_length}, the length of the data's rows",
+            fix="Remove it from the configuration, or preprocess again.",
+        )
+    if info.sequence_length > model.max_sequence_length:
+        raise UsageError(
+            f"rows of {info.sequence_length} tokens with "
+            f"model.max_sequence_length {model.max_sequence_length}",
+            expected="a position for every token",
+            fix=f"Set model.max_sequence_length={info.sequence_length}.",
+        )
+    return dataclasses.replace(
+        config,
+        model=dataclasses.replace(model, vocabulary_size=info.vocabulary_size),
+        data=dataclasses.replace(data, sequence_length=info.sequence_length),
+    )
+
+
+def open_run_folder(
+    folder: Path, config: ExperimentConfig, info: DatasetInfo, vocabulary: Vocabulary
+) -> None:
+    """Makes a run folder, or checks that it is this very run's.
+
+    Raises:
+        UsageError: It holds another run (the difference is named) or
+            something else.
+    """
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / CONFIG_FILE).is_file():
+            raise UsageError(
+                f"{folder} holds other files",
+                expected="an empty folder or a run to go on with",
+                fix="Choose another --output.",
+            )
+        _check_same_run(folder, config, info)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {
+        DATA_INFO_FILE: info.to_json(),
+        VOCABULARY_FILE: vocabulary.text(),
+        CONFIG_FILE: config.to_yaml(),  # Last: it makes the folder a run.
+    }
+    for name, text in files.items():
+        partial = folder / f"{name}.partial"
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, folder / name)
+
+
+def _check_same_run(folder: Path, config: ExperimentConfig, info: DatasetInfo) -> None:
+    previous = load_config(folder / CONFIG_FILE).to_dict()
+    changes = [
+        f"{section}.{key} was {previous[section][key]} and is now {value}"
+        for section, values in config.to_dict().items()
+        for key, value in values.items()
+        if previous[section][key] != value
+    ]
+    known = DatasetInfo.from_json((folder / DATA_INFO_FILE).read_text("utf-8"))
+    if known.fingerprint != info.fingerprint:
+        changes.append("the data are others")
+    if changes:
+        raise UsageError(
+            f"{folder} holds another run: {'; '.join(changes)}",
+            expected="the same configuration and data to go on with a run",
+            fix="Choose another --output, or undo the change.",
+        )
+
+
+def _windows(
+    start_step: int, config: ExperimentConfig
+) -> list[tuple[int, int, int]]:
+    """Splits what is left into (first step, steps, window) for `fit`.
+
+    A window is `log_every_steps` long and is what Keras calls an epoch. The
+    last one may be shorter and then is a call of its own.
+    """
+    total = config.train.train_steps
+    window = min(config.train.log_every_steps, total)
+    whole = (total - start_step) // window * window
+    windows = []
+    if whole:
+        windows.append((start_step, whole, window))
+    if start_step + whole < total:
+        rest = total - start_step - whole
+        windows.append((start_step + whole, rest, rest))
+    return windows
+
+
+def _evaluation_epochs(
+    first: int, steps: int, window: int, config: ExperimentConfig
+) -> list[int]:
+    """Which of Keras' epochs (counted from 1) end with an evaluation."""
+    every = config.train.evaluate_every_steps
+    epochs = []
+    for index in range(steps // window):
+        begin, end = first + index * window, first + (index + 1) * window
+        if end // every > begin // every or end == config.train.train_steps:
+            epochs.append(first // window + index + 1)
+    return epochs
+
+
+class _Saver(keras.callbacks.Callback):
+    """Resumes from the newest checkpoint and writes new ones on time."""
+
+    def __init__(
+        self,
+        pretrainer: ElectraPretrainer,
+        folder: Path,
+        config: ExperimentConfig,
+        info: DatasetInfo,
+    ):
+        super().__init__()
+        self.pretrainer = pretrainer
+        self.trackable = make_trackable(pretrainer)
+        self.checkpoints = CheckpointFolder(
+            folder / CHECKPOINTS_FOLDER, kept=config.train.kept_checkpoints
+        )
+        self.every = config.train.checkpoint_every_steps
+        self.config_fingerprint = config.fingerprint
+        self.data_fingerprint = info.fingerprint
+        self.saved_step = 0
+
+    def resume(self) -> int:
+        """Restores the newest whole checkpoint; returns its step, or 0."""
+        checkpoint = self.checkpoints.latest()
+        if checkpoint is None:
+            return 0
+        checkpoint.restore(self.trackable)
+        self.saved_step = checkpoint.step
+        print(f"resumed from {checkpoint.folder} at step {checkpoint.step:,}")
+        return checkpoint.step
+
+    def save(self) -> Checkpoint:
+        """Writes a checkpoint of the present step."""
+        self.saved_step = self.pretrainer.global_step
+        return self.checkpoints.save(
+            self.trackable,
+            step=self.saved_step,
+            config_fingerprint=self.config_fingerprint,
+            data_fingerprint=self.data_fingerprint,
+        )
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if self.pretrainer.global_step // self.every > self.saved_step // self.every:
+            self.save()
+
+
+def make_trackable(pretrainer: ElectraPretrainer) -> tf.train.Checkpoint:
+    """Everything that a checkpoint holds."""
+    return tf.train.Checkpoint(
+        generator=pretrainer.generator,
+        discriminator=pretrainer.discriminator,
+        optimizer=pretrainer.optimizer,
+    )
