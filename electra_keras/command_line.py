@@ -17,9 +17,7 @@ from typing import NoReturn
 
 from electra_keras.errors import ElectraError, UsageError
 
-ParseFn = Callable[
-    [argparse.ArgumentParser, Sequence[str] | None], argparse.Namespace
-]
+ParseFn = Callable[[argparse.ArgumentParser, Sequence[str] | None], argparse.Namespace]
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -122,7 +120,7 @@ def import_tensorflow_quietly() -> None:
     """
     if "tensorflow" in sys.modules:
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger().setLevel(logging.ERROR)
     sys.stderr.flush()
     saved = os.dup(2)

@@ -61,9 +61,11 @@ def make_train_dataset(
     def load(counter: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         epoch, index, records = order.load_group(counter)
         start = tf.where(counter == group, tf.constant(skipped, tf.int64), 0)
-        return tf.fill([tf.size(index) - tf.cast(start, tf.int32)], epoch), index[
-            start:
-        ], records[start:]
+        return (
+            tf.fill([tf.size(index) - tf.cast(start, tf.int32)], epoch),
+            index[start:],
+            records[start:],
+        )
 
     def finish(
         epoch: tf.Tensor, index: tf.Tensor, records: tf.Tensor
@@ -176,8 +178,7 @@ class _EpochOrder:
         tf.debugging.assert_equal(
             tf.size(records, tf.int64),
             total,
-            "shards and info.json disagree on the number of examples; "
-            "preprocess again",
+            "shards and info.json disagree on the number of examples; preprocess again",
         )
         ends = tf.cumsum(sizes)
         shift = tf.repeat(tf.gather(starts, shards) - (ends - sizes), sizes)

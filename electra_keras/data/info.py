@@ -79,7 +79,11 @@ class DatasetInfo:
             [
                 self.vocabulary_sha256,
                 self.sequence_length,
-                [[s, x.file, x.sha256] for s in sorted(self.splits) for x in self.splits[s]],
+                [
+                    [s, x.file, x.sha256]
+                    for s in sorted(self.splits)
+                    for x in self.splits[s]
+                ],
             ]
         )
         return hashlib.sha256(text.encode()).hexdigest()

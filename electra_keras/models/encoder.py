@@ -10,7 +10,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from electra_keras.models.layers import Dropout, TransformerBlock, child_seed, dense
+from electra_keras.models.layers import (
+    Dropout,
+    TransformerBlock,
+    child_seed,
+    glorot_dense,
+)
 
 PADDING_BIAS = -10_000.0
 
@@ -26,6 +31,7 @@ class Encoder(keras.layers.Layer):
         embedding_dim: E; projected to H where they differ.
         dropout_rate: Of embeddings and sublayers' outputs.
         attention_dropout_rate: Of the attention probabilities.
+        initializer_range: Standard deviation of the initial weights.
         seed: Of the initial weights.
 
     Call arguments:
@@ -46,6 +52,7 @@ class Encoder(keras.layers.Layer):
         embedding_dim: int,
         dropout_rate: float = 0.1,
         attention_dropout_rate: float = 0.1,
+        initializer_range: float = 0.02,
         seed: int = 1,
         **kwargs: Any,
     ):
@@ -58,6 +65,7 @@ class Encoder(keras.layers.Layer):
             "embedding_dim": embedding_dim,
             "dropout_rate": dropout_rate,
             "attention_dropout_rate": attention_dropout_rate,
+            "initializer_range": initializer_range,
             "seed": seed,
         }
         self.hidden_dim = hidden_dim
@@ -65,16 +73,7 @@ class Encoder(keras.layers.Layer):
         self.dropout = Dropout(dropout_rate, name="embeddings_dropout")
         self.projection = None
         if embedding_dim != hidden_dim:
-            # Glorot, not 0.02: the reference leaves TF1's default here
-            # (modeling.py:226), and so do we.
-            self.projection = dense(
-                hidden_dim,
-                seed,
-                "embeddings_project",
-                kernel_initializer=keras.initializers.GlorotUniform(
-                    child_seed(seed, "embeddings_project")
-                ),
-            )
+            self.projection = glorot_dense(hidden_dim, seed, "embeddings_project")
         self.blocks = [
             TransformerBlock(
                 hidden_dim,
@@ -82,6 +81,7 @@ class Encoder(keras.layers.Layer):
                 intermediate_dim,
                 dropout_rate=dropout_rate,
                 attention_dropout_rate=attention_dropout_rate,
+                initializer_range=initializer_range,
                 seed=child_seed(seed, f"block_{index}"),
                 name=f"block_{index}",
             )

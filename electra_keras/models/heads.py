@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from electra_keras.models.layers import (
     Embeddings,
-    child_seed,
     dense,
     gelu,
+    glorot_dense,
     layer_norm,
 )
 
@@ -27,6 +27,7 @@ class MaskedLMHead(keras.layers.Layer):
 
     Args:
         embeddings: Their token table is the projection's weight.
+        initializer_range: Standard deviation of the initial weights.
         seed: Of the initial weights.
 
     Call arguments:
@@ -36,10 +37,19 @@ class MaskedLMHead(keras.layers.Layer):
     Returns: float32 (B, M, V), logits in nats.
     """
 
-    def __init__(self, embeddings: Embeddings, *, seed: int = 1, **kwargs: Any):
+    def __init__(
+        self,
+        embeddings: Embeddings,
+        *,
+        initializer_range: float = 0.02,
+        seed: int = 1,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.embeddings = embeddings
-        self.transform = dense(embeddings.embedding_dim, seed, "transform", gelu)
+        self.transform = dense(
+            embeddings.embedding_dim, initializer_range, seed, "transform", gelu
+        )
         self.layer_norm = layer_norm("layer_norm")
 
     def build(self, hidden_states_shape, mask_positions_shape=None):
@@ -76,6 +86,7 @@ class ReplacedTokenHead(keras.layers.Layer):
 
     Args:
         hidden_dim: H.
+        initializer_range: Standard deviation of the initial weights.
         seed: Of the initial weights.
 
     Call arguments:
@@ -87,19 +98,20 @@ class ReplacedTokenHead(keras.layers.Layer):
         layer keeps TF1's default Glorot weights, and so does ours.
     """
 
-    def __init__(self, hidden_dim: int, *, seed: int = 1, **kwargs: Any):
+    def __init__(
+        self,
+        hidden_dim: int,
+        *,
+        initializer_range: float = 0.02,
+        seed: int = 1,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.hidden_dim = hidden_dim
+        self.initializer_range = initializer_range
         self.seed = seed
-        self.transform = dense(hidden_dim, seed, "transform", gelu)
-        self.prediction = dense(
-            1,
-            seed,
-            "prediction",
-            kernel_initializer=keras.initializers.GlorotUniform(
-                child_seed(seed, "prediction")
-            ),
-        )
+        self.transform = dense(hidden_dim, initializer_range, seed, "transform", gelu)
+        self.prediction = glorot_dense(1, seed, "prediction")
 
     def build(self, hidden_states_shape):
         self.transform.build((None, self.hidden_dim))
@@ -115,5 +127,6 @@ class ReplacedTokenHead(keras.layers.Layer):
         return {
             **super().get_config(),
             "hidden_dim": self.hidden_dim,
+            "initializer_range": self.initializer_range,
             "seed": self.seed,
         }

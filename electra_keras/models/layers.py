@@ -24,10 +24,12 @@ def child_seed(seed: int, name: str) -> int:
     return zlib.crc32(f"{seed}/{name}".encode())
 
 
-def truncated_normal(seed: int, name: str) -> keras.initializers.Initializer:
-    """BERT's initializer: normal, standard deviation 0.02, cut at two."""
+def truncated_normal(
+    stddev: float, seed: int, name: str
+) -> keras.initializers.Initializer:
+    """BERT's initializer: normal, cut at two standard deviations."""
     return keras.initializers.TruncatedNormal(
-        stddev=0.02, seed=child_seed(seed, name)
+        stddev=stddev, seed=child_seed(seed, name)
     )
 
 
@@ -80,6 +82,7 @@ class Embeddings(keras.layers.Layer):
         embedding_dim: E.
         max_sequence_length: Rows of the position table, tokens.
         num_segments: Rows of the segment table.
+        initializer_range: Standard deviation of the initial weights.
         seed: Of the initial weights.
 
     Call arguments:
@@ -96,6 +99,7 @@ class Embeddings(keras.layers.Layer):
         *,
         max_sequence_length: int = 512,
         num_segments: int = 2,
+        initializer_range: float = 0.02,
         seed: int = 1,
         **kwargs: Any,
     ):
@@ -104,6 +108,7 @@ class Embeddings(keras.layers.Layer):
         self.embedding_dim = embedding_dim
         self.max_sequence_length = max_sequence_length
         self.num_segments = num_segments
+        self.initializer_range = initializer_range
         self.seed = seed
         self.layer_norm = layer_norm("layer_norm")
 
@@ -117,7 +122,7 @@ class Embeddings(keras.layers.Layer):
             name: self.add_weight(
                 name=f"{name}_embeddings",
                 shape=(count, self.embedding_dim),
-                initializer=truncated_normal(self.seed, name),
+                initializer=truncated_normal(self.initializer_range, self.seed, name),
             )
             for name, count in rows.items()
         }
@@ -148,6 +153,7 @@ class Embeddings(keras.layers.Layer):
             "embedding_dim": self.embedding_dim,
             "max_sequence_length": self.max_sequence_length,
             "num_segments": self.num_segments,
+            "initializer_range": self.initializer_range,
             "seed": self.seed,
         }
 
@@ -163,6 +169,7 @@ class TransformerBlock(keras.layers.Layer):
         intermediate_dim: Width of the feed-forward sublayer.
         dropout_rate: Of both sublayers' outputs.
         attention_dropout_rate: Of the attention probabilities.
+        initializer_range: Standard deviation of the initial weights.
         seed: Of the initial weights.
 
     Call arguments:
@@ -183,6 +190,7 @@ class TransformerBlock(keras.layers.Layer):
         *,
         dropout_rate: float = 0.1,
         attention_dropout_rate: float = 0.1,
+        initializer_range: float = 0.02,
         seed: int = 1,
         **kwargs: Any,
     ):
@@ -193,21 +201,23 @@ class TransformerBlock(keras.layers.Layer):
             "intermediate_dim": intermediate_dim,
             "dropout_rate": dropout_rate,
             "attention_dropout_rate": attention_dropout_rate,
+            "initializer_range": initializer_range,
             "seed": seed,
         }
         self.hidden_dim = hidden_dim
         self.num_heads = num_heads
-        self.query_key_value = dense(3 * hidden_dim, seed, "query_key_value")
+        stddev = initializer_range
+        self.query_key_value = dense(3 * hidden_dim, stddev, seed, "query_key_value")
         self.attention_dropout = Dropout(
             attention_dropout_rate, name="attention_dropout"
         )
-        self.attention_output = dense(hidden_dim, seed, "attention_output")
+        self.attention_output = dense(hidden_dim, stddev, seed, "attention_output")
         self.attention_output_dropout = Dropout(
             dropout_rate, name="attention_output_dropout"
         )
         self.attention_layer_norm = layer_norm("attention_layer_norm")
-        self.intermediate = dense(intermediate_dim, seed, "intermediate", gelu)
-        self.output_dense = dense(hidden_dim, seed, "output")
+        self.intermediate = dense(intermediate_dim, stddev, seed, "intermediate", gelu)
+        self.output_dense = dense(hidden_dim, stddev, seed, "output")
         self.output_dropout = Dropout(dropout_rate, name="output_dropout")
         self.output_layer_norm = layer_norm("output_layer_norm")
 
@@ -254,7 +264,24 @@ class TransformerBlock(keras.layers.Layer):
         return {**super().get_config(), **self.arguments}
 
 
-def dense(units: int, seed: int, name: str, activation: Any = None, **kwargs: Any):
+def dense(units: int, stddev: float, seed: int, name: str, activation: Any = None):
     """Dense layer with BERT's initial weights."""
-    kwargs.setdefault("kernel_initializer", truncated_normal(seed, name))
-    return keras.layers.Dense(units, activation=activation, name=name, **kwargs)
+    return keras.layers.Dense(
+        units,
+        activation=activation,
+        kernel_initializer=truncated_normal(stddev, seed, name),
+        name=name,
+    )
+
+
+def glorot_dense(units: int, seed: int, name: str):
+    """Dense layer with Glorot weights.
+
+    The reference leaves TF1's default on two layers (modeling.py:226,
+    run_pretraining.py:193), and so do we.
+    """
+    return keras.layers.Dense(
+        units,
+        kernel_initializer=keras.initializers.GlorotUniform(child_seed(seed, name)),
+        name=name,
+    )

@@ -49,6 +49,7 @@ def build_embeddings(config: ModelConfig, *, seed: int = 1) -> Embeddings:
         config.embedding_dim,
         max_sequence_length=config.max_sequence_length,
         num_segments=config.num_segments,
+        initializer_range=config.initializer_range,
         seed=child_seed(seed, "embeddings"),
         name="embeddings",
     )
@@ -66,18 +67,13 @@ def build_generator(
     seed = child_seed(seed, "generator")
     inputs = _token_inputs()
     mask_positions = keras.Input((None,), dtype="int32", name="mask_positions")
-    encoder = Encoder(
-        config.generator_hidden_dim,
-        config.generator_num_layers,
-        config.generator_num_heads,
-        config.generator_intermediate_dim,
-        embedding_dim=config.embedding_dim,
-        dropout_rate=config.dropout_rate,
-        attention_dropout_rate=config.attention_dropout_rate,
+    encoder = _build_encoder(config, "generator", seed)
+    head = MaskedLMHead(
+        embeddings,
+        initializer_range=config.initializer_range,
         seed=seed,
-        name="generator_encoder",
+        name="masked_lm_head",
     )
-    head = MaskedLMHead(embeddings, seed=seed, name="masked_lm_head")
 
     embedded = embeddings(inputs["token_ids"], inputs["segment_ids"])
     hidden_states = encoder(embedded, inputs["padding_mask"])
@@ -100,18 +96,13 @@ def build_discriminator(
     """
     seed = child_seed(seed, "discriminator")
     inputs = _token_inputs()
-    encoder = Encoder(
+    encoder = _build_encoder(config, "discriminator", seed)
+    head = ReplacedTokenHead(
         config.hidden_dim,
-        config.num_layers,
-        config.num_heads,
-        config.intermediate_dim,
-        embedding_dim=config.embedding_dim,
-        dropout_rate=config.dropout_rate,
-        attention_dropout_rate=config.attention_dropout_rate,
+        initializer_range=config.initializer_range,
         seed=seed,
-        name="discriminator_encoder",
+        name="replaced_token_head",
     )
-    head = ReplacedTokenHead(config.hidden_dim, seed=seed, name="replaced_token_head")
 
     embedded = embeddings(inputs["token_ids"], inputs["segment_ids"])
     hidden_states = encoder(embedded, inputs["padding_mask"])
@@ -119,6 +110,20 @@ def build_discriminator(
         inputs,
         {"replaced_logits": head(hidden_states), "hidden_states": hidden_states},
         name="discriminator",
+    )
+
+
+def _build_encoder(config: ModelConfig, network: str, seed: int) -> Encoder:
+    prefix = "generator_" if network == "generator" else ""
+    sizes = ("hidden_dim", "num_layers", "num_heads", "intermediate_dim")
+    return Encoder(
+        **{size: getattr(config, prefix + size) for size in sizes},
+        embedding_dim=config.embedding_dim,
+        dropout_rate=config.dropout_rate,
+        attention_dropout_rate=config.attention_dropout_rate,
+        initializer_range=config.initializer_range,
+        seed=seed,
+        name=f"{network}_encoder",
     )
 
 

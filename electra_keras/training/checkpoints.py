@@ -17,9 +17,14 @@ import shutil
 import uuid
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
 from electra_keras.errors import ElectraError
+
+# Variables by name. Names of our own, since Keras shows TensorFlow no layer
+# that sits in a list: its weights would be missing without a word.
+Variables = dict[str, keras.Variable]
 
 STATE_FILE = "state.json"
 _PREFIX = "step-"
@@ -41,14 +46,14 @@ class Checkpoint:
     config_fingerprint: str
     data_fingerprint: str
 
-    def restore(self, trackable: tf.train.Checkpoint) -> None:
-        """Loads every variable of `trackable` from this checkpoint.
+    def restore(self, variables: Variables) -> None:
+        """Loads every one of `variables` from this checkpoint.
 
         Raises:
             ElectraError: A variable is missing or has another shape.
         """
         try:
-            status = trackable.read(str(self.folder / "variables"))
+            status = _trackable(variables).read(str(self.folder / "variables"))
             status.assert_existing_objects_matched().expect_partial()
         except (AssertionError, ValueError, tf.errors.OpError) as error:
             raise ElectraError(
@@ -72,7 +77,7 @@ class CheckpointFolder:
 
     def save(
         self,
-        trackable: tf.train.Checkpoint,
+        variables: Variables,
         *,
         step: int,
         config_fingerprint: str,
@@ -87,7 +92,7 @@ class CheckpointFolder:
             partial = self.folder / f"{target.name}.partial-{uuid.uuid4().hex}"
             partial.mkdir()
             try:
-                trackable.write(str(partial / "variables"))
+                _trackable(variables).write(str(partial / "variables"))
                 state = {
                     "step": step,
                     "config_fingerprint": config_fingerprint,
@@ -137,6 +142,26 @@ class CheckpointFolder:
     def _forget_old(self) -> None:
         for folder in self._folders()[: -self.kept]:
             shutil.rmtree(folder)
+
+
+def network_variables(generator: keras.Model, discriminator: keras.Model) -> Variables:
+    """Names the weights of both networks; shared ones have one name."""
+    return {
+        f"networks/{variable.path}": variable
+        for network in (generator, discriminator)
+        for variable in network.variables
+    }
+
+
+def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> Variables:
+    """Names the optimizer's slots and its count of steps."""
+    return {f"optimizer/{variable.path}": variable for variable in optimizer.variables}
+
+
+def _trackable(variables: Variables) -> tf.train.Checkpoint:
+    return tf.train.Checkpoint(
+        variables={name: variable.value for name, variable in variables.items()}
+    )
 
 
 def _hash_files(folder: Path) -> dict[str, str]:

@@ -18,7 +18,10 @@ _PANELS = (
         ("masked_lm_accuracy", "sampled_masked_lm_accuracy"),
     ),
     ("Discriminator: loss (nats)", ("disc_loss",)),
-    ("Discriminator: AUC, precision, recall", ("disc_auc", "disc_precision", "disc_recall")),
+    (
+        "Discriminator: AUC, precision, recall",
+        ("disc_auc", "disc_precision", "disc_recall"),
+    ),
 )
 
 

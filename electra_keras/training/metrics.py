@@ -68,7 +68,9 @@ class ElectraMetrics:
         """Adds one batch of this replica.
 
         Args:
-            batch, outputs, losses: Of the objective, on this replica.
+            batch: The masked batch, on this replica.
+            outputs: Of the objective's `forward`, on this replica.
+            losses: Of the objective's `losses`, on this replica.
             local_counts: The objective's counts on this replica.
             counts: The same, summed over replicas.
         """

@@ -53,6 +53,8 @@ class ElectraPretrainer(keras.Model):
         self.objective = objective or ElectraObjective(generator, discriminator)
         self.seed = seed
         self._electra_metrics = ElectraMetrics()
+        self.train_function: Any = None
+        self.test_function: Any = None
         self._forward_backward = self._losses_and_gradients
         self.built = True
 
@@ -71,6 +73,7 @@ class ElectraPretrainer(keras.Model):
             jit_compile: Compile forward and backward with XLA. Reduction over
                 replicas and the update stay outside, where they must be.
             steps_per_execution: Optimizer steps per call of the graph.
+            **kwargs: For `keras.Model.compile`.
         """
         super().compile(
             optimizer=optimizer,

@@ -13,7 +13,6 @@ import os
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 
 from electra_keras.config import ExperimentConfig, load_config
 from electra_keras.data.dataset import make_eval_dataset, make_train_dataset
@@ -27,7 +26,12 @@ from electra_keras.data.tokenizer import Vocabulary
 from electra_keras.errors import UsageError
 from electra_keras.models.networks import build_networks
 from electra_keras.objectives.electra import ElectraObjective
-from electra_keras.training.checkpoints import Checkpoint, CheckpointFolder
+from electra_keras.training.checkpoints import (
+    Checkpoint,
+    CheckpointFolder,
+    network_variables,
+    optimizer_variables,
+)
 from electra_keras.training.curves import draw_curves
 from electra_keras.training.monitoring import RunMonitor
 from electra_keras.training.optimizer import make_optimizer
@@ -231,9 +235,7 @@ def _check_same_run(folder: Path, config: ExperimentConfig, info: DatasetInfo) -
         )
 
 
-def _windows(
-    start_step: int, config: ExperimentConfig
-) -> list[tuple[int, int, int]]:
+def _windows(start_step: int, config: ExperimentConfig) -> list[tuple[int, int, int]]:
     """Splits what is left into (first step, steps, window) for `fit`.
 
     A window is `log_every_steps` long and is what Keras calls an epoch. The
@@ -276,7 +278,10 @@ class _Saver(keras.callbacks.Callback):
     ):
         super().__init__()
         self.pretrainer = pretrainer
-        self.trackable = make_trackable(pretrainer)
+        self.variables = {
+            **network_variables(pretrainer.generator, pretrainer.discriminator),
+            **optimizer_variables(pretrainer.optimizer),
+        }
         self.checkpoints = CheckpointFolder(
             folder / CHECKPOINTS_FOLDER, kept=config.train.kept_checkpoints
         )
@@ -290,7 +295,7 @@ class _Saver(keras.callbacks.Callback):
         checkpoint = self.checkpoints.latest()
         if checkpoint is None:
             return 0
-        checkpoint.restore(self.trackable)
+        checkpoint.restore(self.variables)
         self.saved_step = checkpoint.step
         print(f"resumed from {checkpoint.folder} at step {checkpoint.step:,}")
         return checkpoint.step
@@ -299,7 +304,7 @@ class _Saver(keras.callbacks.Callback):
         """Writes a checkpoint of the present step."""
         self.saved_step = self.pretrainer.global_step
         return self.checkpoints.save(
-            self.trackable,
+            self.variables,
             step=self.saved_step,
             config_fingerprint=self.config_fingerprint,
             data_fingerprint=self.data_fingerprint,
@@ -308,12 +313,3 @@ class _Saver(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if self.pretrainer.global_step // self.every > self.saved_step // self.every:
             self.save()
-
-
-def make_trackable(pretrainer: ElectraPretrainer) -> tf.train.Checkpoint:
-    """Everything that a checkpoint holds."""
-    return tf.train.Checkpoint(
-        generator=pretrainer.generator,
-        discriminator=pretrainer.discriminator,
-        optimizer=pretrainer.optimizer,
-    )

@@ -1,0 +1,50 @@
+"""`python -m electra_keras.export`: a run in, a SavedModel out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from electra_keras.command_line import make_parser, run_command
+
+_DESCRIPTION = """\
+Exports the discriminator of a run as a SavedModel that TF Serving serves:
+
+  python -m electra_keras.export --run=runs/reviews --output=models/reviews
+
+writes models/reviews/1/, the next call models/reviews/2/; an existing version
+is never touched. Two signatures:
+  serving_default  text [B] -> tokens, padding_mask, replaced_probability,
+                   embeddings, each [B, S, ...]
+  tokens           token_ids, segment_ids, padding_mask [B, S] -> the same
+                   numbers, without text
+
+Next: python -m electra_keras.predict --model=models/reviews/1 "some text"
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parses and exports; returns the exit code."""
+    parser = make_parser("electra_keras.export", _DESCRIPTION)
+    parser.add_argument(
+        "--run", required=True, help="run folder of electra_keras.train"
+    )
+    parser.add_argument("--output", required=True, help="folder of model versions")
+    return run_command(parser, _export, argv)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from electra_keras.serving.export import export_run
+    from electra_keras.training.saved_run import load_run
+
+    run = load_run(options.run)
+    version = export_run(run, options.output)
+    size = sum(path.stat().st_size for path in version.rglob("*") if path.is_file())
+    print(
+        f"exported step {run.checkpoint.step:,} to {version}: "
+        f"{run.discriminator.count_params():,} parameters, {size / 1e6:.1f} MB"
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,83 @@
+"""A run to a SavedModel, by rename, never touching an earlier version.
+
+Reads a run folder, writes `DIR/<version>/`, which TF Serving serves as it is.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from pathlib import Path
+
+import tensorflow as tf
+
+from electra_keras.data.info import VOCABULARY_FILE
+from electra_keras.data.tokenizer import Tokenizer
+from electra_keras.errors import UsageError
+from electra_keras.serving.signatures import TOKEN_NAMES, ServedDiscriminator
+from electra_keras.training.run import CONFIG_FILE, DATA_INFO_FILE
+from electra_keras.training.saved_run import SavedRun
+
+# TF Serving leaves this folder of a version alone; the provenance goes here.
+EXTRA_ASSETS = "assets.extra"
+
+
+def export_run(run: SavedRun, output: str | Path) -> Path:
+    """Writes the next version below `output`.
+
+    Args:
+        run: From `load_run`.
+        output: Folder of versions: 1, 2, 3...
+
+    Returns:
+        The version's folder.
+
+    Raises:
+        UsageError: `output` is a file.
+    """
+    output = Path(output)
+    if output.exists() and not output.is_dir():
+        raise UsageError(
+            f"{output} is a file",
+            expected="a folder for the model's versions",
+            fix="Choose another --output.",
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    partial = output / f"partial-{uuid.uuid4().hex}"
+    try:
+        _write_saved_model(run, partial)
+        extra = partial / EXTRA_ASSETS
+        extra.mkdir()
+        for name in (CONFIG_FILE, DATA_INFO_FILE, VOCABULARY_FILE):
+            shutil.copyfile(run.folder / name, extra / name)
+        version = output / str(1 + max(_versions(output), default=0))
+        partial.rename(version)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return version
+
+
+def _versions(output: Path) -> list[int]:
+    return [int(path.name) for path in output.iterdir() if path.name.isdigit()]
+
+
+def _write_saved_model(run: SavedRun, folder: Path) -> None:
+    served = ServedDiscriminator(
+        run.discriminator,
+        Tokenizer(run.vocabulary, run.info.tokenizer),
+        run.info.sequence_length,
+    )
+    # Keras' ExportArchive would write every weight twice.
+    module = tf.Module()
+    module.weights = [variable.value for variable in run.discriminator.variables]
+    text = tf.TensorSpec([None], tf.string, "text")
+    tokens = [tf.TensorSpec([None, None], tf.int32, name) for name in TOKEN_NAMES]
+    tf.saved_model.save(
+        module,
+        str(folder),
+        signatures={
+            "serving_default": tf.function(served.from_text, input_signature=[text]),
+            "tokens": tf.function(served.from_tokens, input_signature=tokens),
+        },
+    )

@@ -1,0 +1,74 @@
+"""A run folder read back: configuration, vocabulary, networks with weights.
+
+Reads what `run.py` wrote, feeds `evaluation.py` and `serving/`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import keras
+
+from electra_keras.config import ExperimentConfig, load_config
+from electra_keras.data.info import VOCABULARY_FILE, DatasetInfo
+from electra_keras.data.tokenizer import Vocabulary
+from electra_keras.errors import UsageError
+from electra_keras.models.networks import build_networks
+from electra_keras.training.checkpoints import (
+    Checkpoint,
+    CheckpointFolder,
+    network_variables,
+)
+from electra_keras.training.run import (
+    CHECKPOINTS_FOLDER,
+    CONFIG_FILE,
+    DATA_INFO_FILE,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class SavedRun:
+    """A trained run in memory, built outside any strategy."""
+
+    folder: Path
+    config: ExperimentConfig
+    info: DatasetInfo
+    vocabulary: Vocabulary
+    checkpoint: Checkpoint
+    generator: keras.Model
+    discriminator: keras.Model
+
+
+def load_run(folder: str | Path) -> SavedRun:
+    """Loads the newest whole checkpoint of a run.
+
+    Raises:
+        UsageError: `folder` is no run or has no checkpoint yet.
+    """
+    folder = Path(folder)
+    if not (folder / CONFIG_FILE).is_file():
+        raise UsageError(
+            f"no run in {folder}",
+            expected="a folder written by electra_keras.train",
+            fix="Check --run.",
+        )
+    checkpoint = CheckpointFolder(folder / CHECKPOINTS_FOLDER).latest()
+    if checkpoint is None:
+        raise UsageError(
+            f"{folder} has no whole checkpoint",
+            expected="a run that has trained for a while",
+            fix="Run python -m electra_keras.train again.",
+        )
+    config = load_config(folder / CONFIG_FILE)
+    generator, discriminator = build_networks(config.model, seed=config.train.seed)
+    checkpoint.restore(network_variables(generator, discriminator))
+    return SavedRun(
+        folder,
+        config,
+        DatasetInfo.from_json((folder / DATA_INFO_FILE).read_text("utf-8")),
+        Vocabulary.load(folder / VOCABULARY_FILE),
+        checkpoint,
+        generator,
+        discriminator,
+    )

@@ -1,0 +1,195 @@
+"""The main job end to end: raw text in, a served model out.
+
+`make quickstart` runs this; each stage is one command, which is printed, so
+that you can run it yourself. A stage whose output is already there is passed
+over, and an interrupted training goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import glob
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+sys.path.insert(0, str(Path(__file__).parent))
+from quickstart_corpus import write_corpus
+
+PROJECT = Path(__file__).parent.parent
+CONFIG = PROJECT / "configs" / "electra_tiny.yaml"
+# The same sentence twice: as it should be, and with one word swapped.
+SENTENCES = (
+    "The chef cooked the meal for the guests.",
+    "The chef cooked the train for the guests.",
+    "저녁에 친구랑 영화를 봤어.",
+    "저녁에 친구랑 커피를 봤어.",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One command and what it leaves behind.
+
+    Attributes:
+        title: Shown above it.
+        arguments: Of `python -m`.
+        done: Exists once the stage has finished; None: always run.
+    """
+
+    title: str
+    arguments: list[str]
+    done: Path | None
+
+
+def plan_stages(
+    pattern: str, work: Path, *, vocabulary_size: int, settings: list[str]
+) -> list[Stage]:
+    """Lists the stages from text to prediction."""
+    vocabulary, data = work / "vocab.txt", work / "data"
+    run, models = work / "run", work / "model"
+    overrides = [f"--set={setting}" for setting in settings]
+    return [
+        Stage(
+            "Vocabulary",
+            [
+                "beam_pipelines.build_vocabulary",
+                f"--input={pattern}",
+                f"--output={vocabulary}",
+                f"--vocabulary_size={vocabulary_size}",
+            ],
+            vocabulary,
+        ),
+        Stage(
+            "Preprocessing",
+            [
+                "beam_pipelines.preprocess",
+                f"--input={pattern}",
+                f"--vocabulary={vocabulary}",
+                f"--output={data}",
+                "--sequence_length=64",
+                "--validation_rate=0.05",
+                "--seed=1",
+            ],
+            data / "COMPLETED",
+        ),
+        Stage(
+            "Training",
+            [
+                "electra_keras.train",
+                f"--config={CONFIG}",
+                f"--data={data}",
+                f"--output={run}",
+                *overrides,
+            ],
+            None,
+        ),
+        Stage(
+            "Evaluation",
+            [
+                "electra_keras.evaluate",
+                f"--run={run}",
+                f"--data={data}",
+                "--samples=10",
+            ],
+            None,
+        ),
+        Stage(
+            "Export",
+            ["electra_keras.export", f"--run={run}", f"--output={models}"],
+            models / "1",
+        ),
+        Stage(
+            "Prediction: which word does not belong?",
+            ["electra_keras.predict", f"--model={models / '1'}", *SENTENCES],
+            None,
+        ),
+    ]
+
+
+def choose_vocabulary_size(pattern: str) -> int:
+    """Chooses word pieces by the size of the text: 2,000 to 8,000."""
+    size_bytes = sum(
+        Path(path).stat().st_size
+        for part in pattern.split(",")
+        for path in glob.glob(part)
+    )
+    return min(8000, max(2000, size_bytes // 200_000 * 1000))
+
+
+def run_stage(number: int, stage: Stage, console: Console) -> None:
+    """Shows and runs one command; ends the program where it fails."""
+    console.rule(f"[bold]{number}. {stage.title}", align="left")
+    if stage.done is not None and stage.done.exists():
+        console.print(f"already there: {stage.done}", highlight=False)
+        return
+    command = shlex.join(["python", "-m", *stage.arguments])
+    console.print(command, style="dim", highlight=False, soft_wrap=True)
+    started = time.monotonic()
+    code = subprocess.call([sys.executable, "-m", *stage.arguments])
+    if code:
+        raise SystemExit(code)
+    console.print(f"{time.monotonic() - started:.0f} s", style="dim")
+
+
+def remember_input(work: Path, text: str) -> None:
+    """Keeps one work folder to one corpus."""
+    known = work / "input.txt"
+    if known.is_file() and known.read_text("utf-8") != text:
+        print(
+            f"error: {work} was made from {known.read_text('utf-8')!r}; expected "
+            f"another folder for {text!r}. Run make quickstart WORK=runs/other.",
+            file=sys.stderr,
+        )
+        raise SystemExit(2)
+    work.mkdir(parents=True, exist_ok=True)
+    known.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Parses, runs the stages, says what to do next."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--input", default="", help="glob of text files of yours")
+    parser.add_argument("--work", default="runs/quickstart", help="output folder")
+    parser.add_argument(
+        "--set", action="append", default=[], help="setting of the training"
+    )
+    options = parser.parse_args()
+    work = Path(os.path.relpath(options.work))
+    remember_input(work, options.input or "the default corpus")
+    pattern = options.input or write_corpus(work / "corpus")
+    console = Console()
+    started = time.monotonic()
+    stages = plan_stages(
+        pattern,
+        work,
+        vocabulary_size=choose_vocabulary_size(pattern),
+        settings=options.set,
+    )
+    for number, stage in enumerate(stages, 1):
+        run_stage(number, stage, console)
+    minutes = (time.monotonic() - started) / 60
+    console.rule(f"[bold]Done in {minutes:.1f} minutes", align="left")
+    console.print(
+        f"Curves:      {work}/run/curves.png, or\n"
+        f"             .venv/bin/tensorboard --logdir={work}/run/logs\n"
+        f"Samples:     {work}/run/samples.md\n"
+        f"Ask it:      .venv/bin/python -m electra_keras.predict "
+        f"--model={work}/model/1 'Your own sentence'\n"
+        f"Serve it:    docker run -p 127.0.0.1:8501:8501 "
+        f"-v {work.resolve()}/model:/models/electra -e MODEL_NAME=electra "
+        f"tensorflow/serving\n"
+        f"Your text:   make quickstart INPUT='path/*.txt' WORK=runs/mine",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

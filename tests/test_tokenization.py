@@ -1,0 +1,73 @@
+"""python -m pytest tests/test_tokenization.py"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from beam_pipelines import tokenization
+from beam_pipelines.tokenization import (
+    TokenizerSpec,
+    load_tokenizer,
+    tokenize_documents,
+)
+from electra_keras.data.tokenizer import Vocabulary
+from electra_keras.errors import ElectraError
+
+ENTRIES = (
+    *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),
+    *("한", "##국", "##어", "한국", "a", "##b", "[", "]", "CLS", "!"),
+)
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> TokenizerSpec:
+    vocabulary = Vocabulary(ENTRIES)
+    (tmp_path / "vocab.txt").write_text(vocabulary.text(), "utf-8")
+    return TokenizerSpec(str(tmp_path / "vocab.txt"), vocabulary.sha256, 300)
+
+
+def tokenize(spec: TokenizerSpec, *texts: str) -> list[list[list[int]]]:
+    documents = tokenize_documents(
+        (text.encode() for text in texts), load_tokenizer(spec)
+    )
+    return [[line.tolist() for line in lines] for lines in documents]
+
+
+def test_lines_become_sentences_of_longest_pieces(spec: TokenizerSpec) -> None:
+    assert tokenize(spec, "한국어 ab!\na", "한") == [[[8, 7, 9, 10, 14], [9]], [[5]]]
+
+
+def test_special_tokens_never_come_from_text(spec: TokenizerSpec) -> None:
+    assert tokenize(spec, "[CLS] a [SEP]") == [[[11, 13, 12, 9, 11, 1, 12]]]
+
+
+def test_a_line_of_which_nothing_is_left_is_empty(spec: TokenizerSpec) -> None:
+    assert tokenize(spec, "\u200e\na") == [[[], [9]]]
+
+
+def test_batches_do_not_change_the_result(
+    spec: TokenizerSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["a\nab", "한", "ab\n한국\na", "a"]
+    expected = tokenize(spec, *texts)
+    monkeypatch.setattr(tokenization, "BATCH_LINES", 2)
+    assert tokenize(spec, *texts) == expected
+    assert [len(lines) for lines in expected] == [2, 1, 3, 1]
+
+
+def test_tokenizer_is_built_once_per_process(spec: TokenizerSpec) -> None:
+    assert load_tokenizer(spec) is load_tokenizer(spec)
+
+
+def test_vocabulary_that_changed_is_refused(spec: TokenizerSpec) -> None:
+    Path(spec.vocabulary).write_text(Vocabulary((*ENTRIES, "new")).text(), "utf-8")
+    with pytest.raises(ElectraError, match="changed while it was in use"):
+        load_tokenizer(spec)
+
+
+def test_ids_are_int32(spec: TokenizerSpec) -> None:
+    (lines,) = tokenize_documents([b"a"], load_tokenizer(spec))
+    assert lines[0].dtype == np.int32
