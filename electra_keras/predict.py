@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("electra_keras.predict", _DESCRIPTION)
     parser.add_argument("--model", required=True, help="version folder of an export")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--svg", metavar="FILE", help="also save the picture as SVG")
     parser.add_argument("texts", nargs="+", metavar="TEXT", help="text to judge")
     return run_command(parser, _predict, argv)
 
@@ -32,11 +33,14 @@ def _predict(options: argparse.Namespace) -> None:
 
     from rich.console import Console
 
-    from electra_keras.serving.display import show_prediction
+    from electra_keras.serving.display import save_svg, show_prediction
     from electra_keras.serving.prediction import predict
 
     console = Console()
-    for prediction in predict(options.model, options.texts):
+    predictions = predict(options.model, options.texts)
+    if options.svg:
+        save_svg(predictions, options.svg)
+    for prediction in predictions:
         if options.json:
             row = {
                 "tokens": prediction.tokens,

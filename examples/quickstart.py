@@ -48,13 +48,11 @@ class Stage:
     done: Path | None
 
 
-def plan_stages(
-    pattern: str, work: Path, *, vocabulary_size: int, settings: list[str]
-) -> list[Stage]:
+def plan_stages(options: argparse.Namespace, pattern: str, work: Path) -> list[Stage]:
     """Lists the stages from text to prediction."""
     vocabulary, data = work / "vocab.txt", work / "data"
     run, models = work / "run", work / "model"
-    overrides = [f"--set={setting}" for setting in settings]
+    size = options.vocabulary_size or choose_vocabulary_size(pattern)
     return [
         Stage(
             "Vocabulary",
@@ -62,7 +60,7 @@ def plan_stages(
                 "beam_pipelines.build_vocabulary",
                 f"--input={pattern}",
                 f"--output={vocabulary}",
-                f"--vocabulary_size={vocabulary_size}",
+                f"--vocabulary_size={size}",
             ],
             vocabulary,
         ),
@@ -73,8 +71,8 @@ def plan_stages(
                 f"--input={pattern}",
                 f"--vocabulary={vocabulary}",
                 f"--output={data}",
-                "--sequence_length=64",
-                "--validation_rate=0.05",
+                f"--sequence_length={options.sequence_length}",
+                f"--validation_rate={options.validation_rate}",
                 "--seed=1",
             ],
             data / "COMPLETED",
@@ -83,10 +81,10 @@ def plan_stages(
             "Training",
             [
                 "electra_keras.train",
-                f"--config={CONFIG}",
+                f"--config={options.config}",
                 f"--data={data}",
                 f"--output={run}",
-                *overrides,
+                *(f"--set={setting}" for setting in options.set),
             ],
             None,
         ),
@@ -107,20 +105,25 @@ def plan_stages(
         ),
         Stage(
             "Prediction: which word does not belong?",
-            ["electra_keras.predict", f"--model={models / '1'}", *SENTENCES],
+            [
+                "electra_keras.predict",
+                f"--model={models / '1'}",
+                f"--svg={work / 'prediction.svg'}",
+                *(options.sentence or SENTENCES),
+            ],
             None,
         ),
     ]
 
 
 def choose_vocabulary_size(pattern: str) -> int:
-    """Chooses word pieces by the size of the text: 2,000 to 8,000."""
+    """Chooses word pieces by the size of the text: 1,000 to 8,000."""
     size_bytes = sum(
         Path(path).stat().st_size
         for part in pattern.split(",")
         for path in glob.glob(part)
     )
-    return min(8000, max(2000, size_bytes // 200_000 * 1000))
+    return min(8000, max(1000, size_bytes // 150_000 * 1000))
 
 
 def run_stage(number: int, stage: Stage, console: Console) -> None:
@@ -154,9 +157,18 @@ def remember_input(work: Path, text: str) -> None:
 
 def main() -> None:
     """Parses, runs the stages, says what to do next."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
     parser.add_argument("--input", default="", help="glob of text files of yours")
     parser.add_argument("--work", default="runs/quickstart", help="output folder")
+    parser.add_argument("--config", default=os.path.relpath(CONFIG), help="YAML file")
+    parser.add_argument("--vocabulary_size", type=int, help="word pieces")
+    parser.add_argument("--sequence_length", type=int, default=64, help="tokens")
+    parser.add_argument(
+        "--validation_rate", type=float, default=0.05, help="held-out documents"
+    )
+    parser.add_argument("--sentence", action="append", help="to judge at the end")
     parser.add_argument(
         "--set", action="append", default=[], help="setting of the training"
     )
@@ -166,12 +178,7 @@ def main() -> None:
     pattern = options.input or write_corpus(work / "corpus")
     console = Console()
     started = time.monotonic()
-    stages = plan_stages(
-        pattern,
-        work,
-        vocabulary_size=choose_vocabulary_size(pattern),
-        settings=options.set,
-    )
+    stages = plan_stages(options, pattern, work)
     for number, stage in enumerate(stages, 1):
         run_stage(number, stage, console)
     minutes = (time.monotonic() - started) / 60
