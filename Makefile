@@ -6,6 +6,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 WORK ?= runs/quickstart
 INPUT ?=
+# Training settings, such as SETTINGS='train.train_steps=20 train.seed=2'.
+SETTINGS ?=
 
 .PHONY: help setup quickstart test lint types lock
 
@@ -23,7 +25,8 @@ setup: .venv/.ready
 	@touch $@
 
 quickstart: setup
-	$(BIN)/python examples/quickstart.py --work='$(WORK)' --input='$(INPUT)'
+	$(BIN)/python examples/quickstart.py --work='$(WORK)' --input='$(INPUT)' \
+	  $(SETTINGS:%=--set='%')
 
 test: setup lint types
 	$(BIN)/python -m pytest

@@ -47,6 +47,9 @@ class ModelConfig:
         attention_dropout_rate: Of the attention probabilities.
         initializer_range: Standard deviation of the initial weights. 0.02
             suits widths from 256; narrower networks learn faster from more.
+        position_initializer: "truncated_normal", or "sinusoidal": positions
+            start as waves, so that "the token before" is the same direction
+            everywhere and need not be learnt row by row; for short runs.
     """
 
     vocabulary_size: int | None = None
@@ -64,6 +67,7 @@ class ModelConfig:
     dropout_rate: float = 0.1
     attention_dropout_rate: float = 0.1
     initializer_range: float = 0.02
+    position_initializer: str = "truncated_normal"
 
     def __post_init__(self) -> None:
         for prefix in ("", "generator_"):
@@ -80,6 +84,11 @@ class ModelConfig:
                     expected="a width that the heads divide evenly",
                     fix=f"Set model.{prefix}num_heads to a divisor.",
                 )
+        _check_choice(
+            "model.position_initializer",
+            self.position_initializer,
+            ("truncated_normal", "sinusoidal"),
+        )
         _check_positive(self, "model", skip=("vocabulary_size",), rates=_MODEL_RATES)
 
 

@@ -53,7 +53,7 @@ def make_train_dataset(
             fewer training examples than a batch.
     """
     info, masking = _open(folder, config, seed)
-    _check_fits(info, "train", global_batch_size, folder)
+    check_fits(info, "train", global_batch_size, folder)
     mixed_shards = (config or DataConfig()).mixed_shards
     order = _EpochOrder(info, Path(folder), seed=seed, mixed_shards=mixed_shards)
     group, skipped = order.place(start_step * global_batch_size)
@@ -105,7 +105,7 @@ def make_eval_dataset(
         UsageError: The folder is not whole or the split is empty.
     """
     info, masking = _open(folder, config, seed)
-    _check_fits(info, split, 1, folder)
+    check_fits(info, split, 1, folder)
     shards = info.splits[split]
     files = [str(Path(folder) / shard.file) for shard in shards]
 
@@ -233,9 +233,14 @@ def _open(
     return info, masking
 
 
-def _check_fits(
+def check_fits(
     info: DatasetInfo, split: str, examples: int, folder: str | Path
 ) -> None:
+    """Checks that a split has at least so many examples, and any at all.
+
+    Raises:
+        UsageError: It has fewer.
+    """
     found = info.examples(split)
     if found < examples or found == 0:
         raise UsageError(

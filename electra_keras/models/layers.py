@@ -12,11 +12,13 @@ import zlib
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from electra_keras.models.randomness import keep_mask
 
 LAYER_NORM_EPSILON = 1e-12
+_WAVE_AMPLITUDE = 2.5  # Of `initializer_range`: positions must stand out.
 
 
 def child_seed(seed: int, name: str) -> int:
@@ -31,6 +33,30 @@ def truncated_normal(
     return keras.initializers.TruncatedNormal(
         stddev=stddev, seed=child_seed(seed, name)
     )
+
+
+class Sinusoidal(keras.initializers.Initializer):
+    """Rows of sines and cosines, to be trained from there.
+
+    Wavelengths go from 2 pi to 2 pi x rows, evenly in the logarithm.
+
+    Args:
+        amplitude: Of every wave.
+    """
+
+    def __init__(self, amplitude: float):
+        self.amplitude = amplitude
+
+    def __call__(self, shape, dtype=None):
+        rows, columns = shape
+        waves = -(-columns // 2)
+        frequency = float(rows) ** (-np.arange(waves) / waves)
+        angle = np.arange(rows)[:, np.newaxis] * frequency
+        table = np.concatenate([np.sin(angle), np.cos(angle)], axis=1)[:, :columns]
+        return tf.constant(self.amplitude * table, dtype or "float32")
+
+    def get_config(self) -> dict[str, Any]:
+        return {"amplitude": self.amplitude}
 
 
 def layer_norm(name: str) -> keras.layers.LayerNormalization:
@@ -83,6 +109,7 @@ class Embeddings(keras.layers.Layer):
         max_sequence_length: Rows of the position table, tokens.
         num_segments: Rows of the segment table.
         initializer_range: Standard deviation of the initial weights.
+        position_initializer: "truncated_normal" or "sinusoidal".
         seed: Of the initial weights.
 
     Call arguments:
@@ -100,6 +127,7 @@ class Embeddings(keras.layers.Layer):
         max_sequence_length: int = 512,
         num_segments: int = 2,
         initializer_range: float = 0.02,
+        position_initializer: str = "truncated_normal",
         seed: int = 1,
         **kwargs: Any,
     ):
@@ -109,6 +137,7 @@ class Embeddings(keras.layers.Layer):
         self.max_sequence_length = max_sequence_length
         self.num_segments = num_segments
         self.initializer_range = initializer_range
+        self.position_initializer = position_initializer
         self.seed = seed
         self.layer_norm = layer_norm("layer_norm")
 
@@ -130,6 +159,11 @@ class Embeddings(keras.layers.Layer):
         self.position_embeddings = tables["position"]
         self.segment_embeddings = tables["segment"]
         self.layer_norm.build((None, None, self.embedding_dim))
+
+    def _initializer(self, name: str) -> keras.initializers.Initializer:
+        if name == "position" and self.position_initializer == "sinusoidal":
+            return Sinusoidal(_WAVE_AMPLITUDE * self.initializer_range)
+        return truncated_normal(self.initializer_range, self.seed, name)
 
     def call(self, token_ids, segment_ids):
         sequence_length = token_ids.shape[1]
@@ -154,6 +188,7 @@ class Embeddings(keras.layers.Layer):
             "max_sequence_length": self.max_sequence_length,
             "num_segments": self.num_segments,
             "initializer_range": self.initializer_range,
+            "position_initializer": self.position_initializer,
             "seed": self.seed,
         }
 

@@ -50,6 +50,7 @@ def build_embeddings(config: ModelConfig, *, seed: int = 1) -> Embeddings:
         max_sequence_length=config.max_sequence_length,
         num_segments=config.num_segments,
         initializer_range=config.initializer_range,
+        position_initializer=config.position_initializer,
         seed=child_seed(seed, "embeddings"),
         name="embeddings",
     )

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-# philox gives the same numbers inside and outside XLA; the default does not.
+# philox gives the same integers inside and outside XLA; the default does not.
 _ALGORITHM = "philox"
 
 _open_keys = threading.local()
@@ -63,8 +63,20 @@ def key_for(name: str) -> tf.Tensor:
 
 
 def uniform(shape: tf.Tensor | list[int], name: str) -> tf.Tensor:
-    """Draws float32 in [0, 1), at most 1 - 2**-23."""
-    return tf.random.stateless_uniform(shape, key_for(name), alg=_ALGORITHM)
+    """Draws float32 in [0, 1), at most 1 - 2**-23.
+
+    From integers, since XLA turns the same bits into other floats.
+    """
+    bits = tf.random.stateless_uniform(
+        shape,
+        key_for(name),
+        minval=None,
+        maxval=None,
+        dtype=tf.uint32,
+        alg=_ALGORITHM,
+    )
+    bits = tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32))
+    return tf.cast(bits, tf.float32) * 2.0**-23
 
 
 def keep_mask(shape: tf.Tensor, drop_rate: float, name: str) -> tf.Tensor:

@@ -40,9 +40,13 @@ def sample_tokens(
     vocabulary_size = logits.shape[-1]
     never = np.zeros([vocabulary_size], np.float32)
     never[list(unsampled_token_ids)] = _NEVER
-    logits = tf.stop_gradient(logits) / temperature + never
+    logits = tf.stop_gradient(logits) + never
+    probabilities = tf.nn.softmax(
+        logits if temperature == 1.0 else logits / temperature
+    )
     padding = -vocabulary_size % _BLOCK
-    probabilities = tf.pad(tf.nn.softmax(logits), [[0, 0], [0, 0], [0, padding]])
+    if padding:
+        probabilities = tf.pad(probabilities, [[0, 0], [0, 0], [0, padding]])
     blocks = (vocabulary_size + padding) // _BLOCK
     probabilities = tf.reshape(
         probabilities, [*tf.unstack(tf.shape(noise)), blocks, _BLOCK]

@@ -89,11 +89,12 @@ def make_optimizer(config: TrainConfig, model: keras.Model) -> ElectraAdamW:
         LinearWarmupDecay(
             config.learning_rate, config.effective_warmup_steps, config.train_steps
         ),
-        weight_decay=config.weight_decay_rate or None,
+        weight_decay=config.weight_decay_rate,
         beta_1=config.adam_beta_1,
         beta_2=config.adam_beta_2,
         epsilon=config.adam_epsilon,
         global_clipnorm=config.clip_norm,
+        name="electra_adam_w",  # Else a second one in a process has other paths.
     )
     if config.weight_decay_rate:
         optimizer.exclude_from_weight_decay(var_list=undecayed_variables(model))

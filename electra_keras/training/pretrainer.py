@@ -91,6 +91,19 @@ class ElectraPretrainer(keras.Model):
         """Keras' `fit`; the dataset has its own order and is not shuffled."""
         return super().fit(*args, **{"shuffle": False, **kwargs})
 
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """Keras' `evaluate`, one batch at a time.
+
+        Several steps per execution would leave out the batches of a held-out
+        set that is no multiple of them, also in the one that `fit` caches.
+        """
+        kwargs.pop("_use_cached_eval_dataset", None)
+        steps, self.steps_per_execution = self.steps_per_execution, 1
+        try:
+            return super().evaluate(*args, **kwargs)
+        finally:
+            self.steps_per_execution = steps
+
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         return self._electra_metrics.all

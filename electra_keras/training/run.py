@@ -15,7 +15,11 @@ from pathlib import Path
 import keras
 
 from electra_keras.config import ExperimentConfig, load_config
-from electra_keras.data.dataset import make_eval_dataset, make_train_dataset
+from electra_keras.data.dataset import (
+    check_fits,
+    make_eval_dataset,
+    make_train_dataset,
+)
 from electra_keras.data.info import (
     VOCABULARY_FILE,
     DatasetInfo,
@@ -70,9 +74,10 @@ def train(
     """
     info = load_info(data)
     config = fit_to_data(config, info)
+    check_fits(info, "train", config.train.global_batch_size, data)
+    strategy = make_strategy(config.train)
     output = Path(output)
     open_run_folder(output, config, info, load_vocabulary(data, info))
-    strategy = make_strategy(config.train)
     with strategy.scope():
         pretrainer = build_pretrainer(config, load_vocabulary(data, info))
     saver = _Saver(pretrainer, output, config, info)
@@ -110,7 +115,7 @@ def train(
                 dataset,
                 initial_epoch=first // window,
                 epochs=first // window + steps // window,
-                steps_per_epoch=window // config.train.steps_per_execution,
+                steps_per_epoch=window,
                 validation_data=held_out,
                 validation_freq=_evaluation_epochs(first, steps, window, config),
                 callbacks=[monitor, saver],
