@@ -272,6 +272,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 def _build(kind: type, values: Any, prefix: str) -> Any:
     name = prefix.rstrip(".") or "the configuration"
+    if values is None:  # A section without keys, as YAML reads it.
+        values = {}
     if not isinstance(values, dict):
         raise UsageError(
             f"{name} is {values!r}",

@@ -43,6 +43,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     from electra_keras.training import evaluation
     from electra_keras.training.saved_run import load_run
+    from electra_keras.whole_files import write_text
 
     run = load_run(options.run)
     started = time.monotonic()
@@ -52,13 +53,13 @@ def _evaluate(options: argparse.Namespace) -> None:
         shown = f"{value:,.0f}" if name in ("step", "real_tokens") else f"{value:.4f}"
         print(f"{name:<30}{shown:>12}")
     path = run.folder / "evaluation.json"
-    path.write_text(json.dumps({"split": options.split, **metrics}, indent=2) + "\n")
+    text = json.dumps({"split": options.split, **metrics}, indent=2)
+    write_text(path, text + "\n")
     if options.samples:
         samples = evaluation.draw_samples(
             run, options.data, count=options.samples, split=options.split
         )
-        text = evaluation.samples_markdown(samples)
-        (run.folder / "samples.md").write_text(text, encoding="utf-8")
+        write_text(run.folder / "samples.md", evaluation.samples_markdown(samples))
     tokens = metrics["real_tokens"]
     print(
         f"evaluated {tokens:,.0f} tokens in {secs:.1f} s, {tokens / secs:,.0f} "

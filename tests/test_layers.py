@@ -55,6 +55,27 @@ def test_embeddings_are_the_normalised_sum_of_three_tables() -> None:
     assert received == pytest.approx(expected, abs=1e-5)
 
 
+def test_sinusoidal_positions_start_as_waves() -> None:
+    layer = Embeddings(
+        10,
+        4,
+        max_sequence_length=4,
+        initializer_range=0.08,
+        position_initializer="sinusoidal",
+    )
+    layer.build((None, None))
+    # Amplitude 2.5 x 0.08; frequencies 1 and 1 / sqrt(4 rows); sines first.
+    expected = [
+        [
+            0.2 * wave(row * frequency)
+            for wave in (np.sin, np.cos)
+            for frequency in (1.0, 0.5)
+        ]
+        for row in range(4)
+    ]
+    assert np.allclose(layer.position_embeddings.numpy(), expected, atol=1e-7)
+
+
 def test_rows_longer_than_the_position_table_are_refused() -> None:
     ids = tf.ones([1, 7], tf.int32)
     with pytest.raises(ValueError, match="have 7 tokens; expected at most 6"):

@@ -389,3 +389,21 @@ def test_encoder_comes_back_from_its_own_config() -> None:
 def test_unknown_vocabulary_size_is_refused() -> None:
     with pytest.raises(UsageError, match=r"model\.vocabulary_size is not set"):
         build_networks(ModelConfig())
+
+
+def test_networks_run_in_bfloat16_with_float32_logits_and_weights(
+    tiny_model: ModelConfig, batch: dict[str, tf.Tensor]
+) -> None:
+    exact = build_networks(tiny_model, seed=1)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        mixed = build_networks(tiny_model, seed=1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    inputs = (batch, without_positions(batch))
+    names = ("mask_logits", "replaced_logits")
+    for one, other, values, name in zip(exact, mixed, inputs, names, strict=True):
+        logits = other(values)[name]
+        assert logits.dtype == tf.float32
+        assert all(variable.dtype == "float32" for variable in other.variables)
+        assert np.allclose(logits, one(values)[name], atol=0.02)

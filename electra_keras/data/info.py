@@ -6,6 +6,7 @@ Written by `beam_pipelines.preprocess`, read by everything that trains.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,6 @@ class DatasetInfo:
     @property
     def fingerprint(self) -> str:
         """Hash over the vocabulary and the shards' checksums."""
-        import hashlib
-
         text = json.dumps(
             [
                 self.vocabulary_sha256,
@@ -100,6 +99,8 @@ class DatasetInfo:
             ValueError, KeyError, TypeError: The text is not such a file.
         """
         fields = json.loads(text)
+        if fields["format_version"] != FORMAT_VERSION:
+            raise ValueError(f"format_version {fields['format_version']}")
         fields["tokenizer"] = TokenizerConfig(**fields["tokenizer"])
         fields["splits"] = {
             split: tuple(ShardInfo(**shard) for shard in shards)

@@ -151,7 +151,7 @@ class Embeddings(keras.layers.Layer):
             name: self.add_weight(
                 name=f"{name}_embeddings",
                 shape=(count, self.embedding_dim),
-                initializer=truncated_normal(self.initializer_range, self.seed, name),
+                initializer=self._initializer(name),
             )
             for name, count in rows.items()
         }
@@ -272,10 +272,10 @@ class TransformerBlock(keras.layers.Layer):
         attended = self._attend(hidden, attention_bias, training)
         attended = self.attention_output(attended)
         attended = self.attention_output_dropout(attended, training=training)
-        hidden = self.attention_layer_norm(hidden + attended)
+        hidden = self.attention_layer_norm(_add(hidden, attended))
         output = self.output_dense(self.intermediate(hidden))
         output = self.output_dropout(output, training=training)
-        return self.output_layer_norm(hidden + output)
+        return self.output_layer_norm(_add(hidden, output))
 
     def _attend(self, hidden, attention_bias, training):
         batch, length = tf.shape(attention_bias)[0], tf.shape(attention_bias)[3]
@@ -288,7 +288,7 @@ class TransformerBlock(keras.layers.Layer):
         # (3, B, A, S, D): one transpose serves query, key and value.
         query, key, value = tf.unstack(tf.transpose(projected, [2, 0, 3, 1, 4]))
         scores = tf.matmul(query * head_dim**-0.5, key, transpose_b=True)
-        probabilities = tf.nn.softmax(tf.cast(scores, tf.float32) + attention_bias)
+        probabilities = tf.nn.softmax(_add(scores, attention_bias))
         probabilities = self.attention_dropout(probabilities, training=training)
         attended = tf.matmul(tf.cast(probabilities, value.dtype), value)
         return tf.reshape(
@@ -297,6 +297,11 @@ class TransformerBlock(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.arguments}
+
+
+def _add(x, y):
+    """Adds in float32, which residuals and scores keep in mixed precision."""
+    return tf.cast(x, tf.float32) + tf.cast(y, tf.float32)
 
 
 def dense(units: int, stddev: float, seed: int, name: str, activation: Any = None):

@@ -6,9 +6,10 @@ Written by `monitoring.py`, read by `curves.py` and by people.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
+
+from electra_keras.whole_files import write_text
 
 HISTORY_FILE = "metrics.jsonl"
 
@@ -45,6 +46,4 @@ class History:
     def cut_after(self, step: int) -> None:
         """Drops rows beyond `step`, which a resumed run will write again."""
         rows = [row for row in self.rows() if row["step"] <= step]
-        partial = self.path.with_suffix(".partial")
-        partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        os.replace(partial, self.path)
+        write_text(self.path, "".join(json.dumps(row) + "\n" for row in rows))

@@ -53,6 +53,7 @@ class ElectraPretrainer(keras.Model):
         self.objective = objective or ElectraObjective(generator, discriminator)
         self.seed = seed
         self._electra_metrics = ElectraMetrics()
+        self.steps_per_execution: int = 1
         self.train_function: Any = None
         self.test_function: Any = None
         self._forward_backward = self._losses_and_gradients

@@ -9,7 +9,6 @@ A run folder holds `config.yaml` (resolved), `data_info.json`, `vocab.txt`,
 from __future__ import annotations
 
 import dataclasses
-import os
 from pathlib import Path
 
 import keras
@@ -41,6 +40,7 @@ from electra_keras.training.monitoring import RunMonitor
 from electra_keras.training.optimizer import make_optimizer
 from electra_keras.training.pretrainer import ElectraPretrainer
 from electra_keras.training.strategies import make_strategy
+from electra_keras.whole_files import write_text
 
 CONFIG_FILE = "config.yaml"
 DATA_INFO_FILE = "data_info.json"
@@ -216,9 +216,7 @@ def open_run_folder(
         CONFIG_FILE: config.to_yaml(),  # Last: it makes the folder a run.
     }
     for name, text in files.items():
-        partial = folder / f"{name}.partial"
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, folder / name)
+        write_text(folder / name, text)
 
 
 def _check_same_run(folder: Path, config: ExperimentConfig, info: DatasetInfo) -> None:
