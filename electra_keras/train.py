@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from electra_keras.config import load_config
+    from electra_keras.config_files import load_config
     from electra_keras.training.run import train
 
     config = load_config(options.config, options.set)

@@ -13,8 +13,8 @@ from electra_keras.config import (
     ExperimentConfig,
     ModelConfig,
     TrainConfig,
-    load_config,
 )
+from electra_keras.config_files import load_config
 from electra_keras.errors import UsageError
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from electra_keras.config import ExperimentConfig, load_config
+from electra_keras.config import ExperimentConfig
+from electra_keras.config_files import load_config
 from electra_keras.data.info import load_info
 from electra_keras.errors import UsageError
 from electra_keras.training import run as run_module
 from electra_keras.training.history import History
 from electra_keras.training.run import (
-    _evaluation_epochs,
-    _windows,
     fit_to_data,
     train,
 )
 from electra_keras.training.saved_run import load_run
+from electra_keras.training.windows import evaluation_epochs, split_windows
 
 Rows = list[dict[str, Any]]
 
@@ -224,7 +224,7 @@ def test_windows_cover_what_is_left(
     start: int, total: int, log: int, windows: list[tuple[int, int, int]]
 ) -> None:
     config = change(ExperimentConfig(), train_steps=total, log_every_steps=log)
-    assert _windows(start, config) == windows
+    assert split_windows(start, config) == windows
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_evaluation_comes_with_the_window_that_reaches_it(
     first: int, steps: int, window: int, every: int, epochs: list[int]
 ) -> None:
     config = change(ExperimentConfig(), train_steps=9, evaluate_every_steps=every)
-    assert _evaluation_epochs(first, steps, window, config) == epochs
+    assert evaluation_epochs(first, steps, window, config) == epochs
 
 
 def test_history_drops_a_torn_line_and_rows_beyond_a_step(tmp_path: Path) -> None:

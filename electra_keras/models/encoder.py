@@ -10,10 +10,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from electra_keras.models.initializers import child_seed
 from electra_keras.models.layers import (
     Dropout,
     TransformerBlock,
-    child_seed,
     glorot_dense,
 )
 

@@ -8,55 +8,20 @@ matrix product.
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from electra_keras.models.initializers import (
+    Sinusoidal,
+    glorot_uniform,
+    truncated_normal,
+)
 from electra_keras.models.randomness import keep_mask
 
 LAYER_NORM_EPSILON = 1e-12
 _WAVE_AMPLITUDE = 2.5  # Of `initializer_range`: positions must stand out.
-
-
-def child_seed(seed: int, name: str) -> int:
-    """Derives a seed for a named part, so that no two draw the same weights."""
-    return zlib.crc32(f"{seed}/{name}".encode())
-
-
-def truncated_normal(
-    stddev: float, seed: int, name: str
-) -> keras.initializers.Initializer:
-    """BERT's initializer: normal, cut at two standard deviations."""
-    return keras.initializers.TruncatedNormal(
-        stddev=stddev, seed=child_seed(seed, name)
-    )
-
-
-class Sinusoidal(keras.initializers.Initializer):
-    """Rows of sines and cosines, to be trained from there.
-
-    Wavelengths go from 2 pi to 2 pi x rows, evenly in the logarithm.
-
-    Args:
-        amplitude: Of every wave.
-    """
-
-    def __init__(self, amplitude: float):
-        self.amplitude = amplitude
-
-    def __call__(self, shape, dtype=None):
-        rows, columns = shape
-        waves = -(-columns // 2)
-        frequency = float(rows) ** (-np.arange(waves) / waves)
-        angle = np.arange(rows)[:, np.newaxis] * frequency
-        table = np.concatenate([np.sin(angle), np.cos(angle)], axis=1)[:, :columns]
-        return tf.constant(self.amplitude * table, dtype or "float32")
-
-    def get_config(self) -> dict[str, Any]:
-        return {"amplitude": self.amplitude}
 
 
 def layer_norm(name: str) -> keras.layers.LayerNormalization:
@@ -322,6 +287,6 @@ def glorot_dense(units: int, seed: int, name: str):
     """
     return keras.layers.Dense(
         units,
-        kernel_initializer=keras.initializers.GlorotUniform(child_seed(seed, name)),
+        kernel_initializer=glorot_uniform(seed, name),
         name=name,
     )

@@ -11,7 +11,8 @@ from electra_keras.config import ModelConfig
 from electra_keras.errors import UsageError
 from electra_keras.models.encoder import Encoder
 from electra_keras.models.heads import MaskedLMHead, ReplacedTokenHead
-from electra_keras.models.layers import Embeddings, child_seed
+from electra_keras.models.initializers import child_seed
+from electra_keras.models.layers import Embeddings
 
 
 def build_networks(

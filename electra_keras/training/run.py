@@ -13,7 +13,8 @@ from pathlib import Path
 
 import keras
 
-from electra_keras.config import ExperimentConfig, load_config
+from electra_keras.config import ExperimentConfig
+from electra_keras.config_files import load_config
 from electra_keras.data.dataset import (
     check_fits,
     make_eval_dataset,
@@ -40,6 +41,7 @@ from electra_keras.training.monitoring import RunMonitor
 from electra_keras.training.optimizer import make_optimizer
 from electra_keras.training.pretrainer import ElectraPretrainer
 from electra_keras.training.strategies import make_strategy
+from electra_keras.training.windows import evaluation_epochs, split_windows
 from electra_keras.whole_files import write_text
 
 CONFIG_FILE = "config.yaml"
@@ -103,7 +105,7 @@ def train(
         if held_out is not None and start_step == 0:
             values = pretrainer.evaluate(held_out, verbose=0, return_dict=True)
             monitor.record("validation", {k: float(v) for k, v in values.items()})
-        for first, steps, window in _windows(start_step, config):
+        for first, steps, window in split_windows(start_step, config):
             dataset = make_train_dataset(
                 data,
                 global_batch_size=batch_size,
@@ -117,7 +119,7 @@ def train(
                 epochs=first // window + steps // window,
                 steps_per_epoch=window,
                 validation_data=held_out,
-                validation_freq=_evaluation_epochs(first, steps, window, config),
+                validation_freq=evaluation_epochs(first, steps, window, config),
                 callbacks=[monitor, saver],
                 verbose=0,
             )
@@ -236,37 +238,6 @@ def _check_same_run(folder: Path, config: ExperimentConfig, info: DatasetInfo) -
             expected="the same configuration and data to go on with a run",
             fix="Choose another --output, or undo the change.",
         )
-
-
-def _windows(start_step: int, config: ExperimentConfig) -> list[tuple[int, int, int]]:
-    """Splits what is left into (first step, steps, window) for `fit`.
-
-    A window is `log_every_steps` long and is what Keras calls an epoch. The
-    last one may be shorter and then is a call of its own.
-    """
-    total = config.train.train_steps
-    window = min(config.train.log_every_steps, total)
-    whole = (total - start_step) // window * window
-    windows = []
-    if whole:
-        windows.append((start_step, whole, window))
-    if start_step + whole < total:
-        rest = total - start_step - whole
-        windows.append((start_step + whole, rest, rest))
-    return windows
-
-
-def _evaluation_epochs(
-    first: int, steps: int, window: int, config: ExperimentConfig
-) -> list[int]:
-    """Which of Keras' epochs (counted from 1) end with an evaluation."""
-    every = config.train.evaluate_every_steps
-    epochs = []
-    for index in range(steps // window):
-        begin, end = first + index * window, first + (index + 1) * window
-        if end // every > begin // every or end == config.train.train_steps:
-            epochs.append(first // window + index + 1)
-    return epochs
 
 
 class _Saver(keras.callbacks.Callback):

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import keras
 
-from electra_keras.config import ExperimentConfig, load_config
+from electra_keras.config import ExperimentConfig
+from electra_keras.config_files import load_config
 from electra_keras.data.info import VOCABULARY_FILE, DatasetInfo
 from electra_keras.data.tokenizer import Vocabulary
 from electra_keras.errors import UsageError

@@ -1,0 +1,133 @@
+"""Configuration files and overrides: only what differs from the defaults.
+
+Reads a YAML file of `configs/` and `--set section.key=value`, gives the
+dataclasses of `config.py`. An unknown key or a wrong type is an error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from electra_keras.config import ExperimentConfig
+from electra_keras.errors import UsageError
+
+
+def load_config(
+    path: str | Path | None = None, overrides: Sequence[str] = ()
+) -> ExperimentConfig:
+    """Reads a YAML file and applies overrides.
+
+    Args:
+        path: A file that lists what differs from the defaults; None: nothing.
+        overrides: "section.key=value" each; later ones win.
+
+    Raises:
+        UsageError: No such file, not YAML, an unknown key (the nearest valid
+            one is named), or a value of the wrong type.
+    """
+    values = _read_yaml(Path(path)) if path is not None else {}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        section, dot, name = key.partition(".")
+        if not (equals and dot):
+            raise UsageError(
+                f"--set {override}",
+                expected="section.key=value, such as train.learning_rate=3e-4",
+                fix="Write it in this form.",
+            )
+        values.setdefault(section, {})
+        values[section] = {**(values[section] or {}), name: yaml.safe_load(text)}
+    return config_from_dict(values)
+
+
+def config_from_dict(values: dict[str, Any]) -> ExperimentConfig:
+    """Builds the configuration from nested dicts, checking keys and types."""
+    return typing.cast(ExperimentConfig, _build(ExperimentConfig, values, ""))
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UsageError(
+            f"no configuration file at {path}",
+            expected="a YAML file such as configs/electra_tiny.yaml",
+            fix="Check --config.",
+        )
+    try:
+        values = yaml.safe_load(path.read_text("utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{path} is not valid YAML ({' '.join(str(error).split())})",
+            expected="sections model, data, train with key: value lines",
+            fix="Mend the file.",
+        ) from None
+    if not isinstance(values, dict):
+        raise UsageError(
+            f"{path} holds a {type(values).__name__}",
+            expected="sections model, data, train with key: value lines",
+            fix="Mend the file.",
+        )
+    return values
+
+
+def _build(kind: type, values: Any, prefix: str) -> Any:
+    name = prefix.rstrip(".") or "the configuration"
+    if values is None:  # A section without keys, as YAML reads it.
+        values = {}
+    if not isinstance(values, dict):
+        raise UsageError(
+            f"{name} is {values!r}",
+            expected="key: value lines",
+            fix="Indent its keys below it.",
+        )
+    hints = typing.get_type_hints(kind)
+    arguments = {}
+    for key, value in values.items():
+        if key not in hints:
+            raise _unknown_key(f"{prefix}{key}")
+        if dataclasses.is_dataclass(hints[key]):
+            arguments[key] = _build(hints[key], value, f"{prefix}{key}.")
+        else:
+            arguments[key] = _coerce(f"{prefix}{key}", value, hints[key])
+    return kind(**arguments)
+
+
+def _unknown_key(key: str) -> UsageError:
+    valid = [
+        f"{section}.{field.name}"
+        for section, kind in typing.get_type_hints(ExperimentConfig).items()
+        for field in dataclasses.fields(kind)
+    ]
+    nearest = difflib.get_close_matches(key, valid, n=1, cutoff=0.0)
+    return UsageError(
+        f"unknown configuration key {key}",
+        expected=f"a valid key; the nearest is {nearest[0]}",
+        fix="See electra_keras/config.py for all of them.",
+    )
+
+
+def _coerce(key: str, value: Any, hint: Any) -> Any:
+    """Checks a value's type; YAML 1.1 reads 3e-4 as text, which is mended."""
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if value is None and type(None) in kinds:
+        return None
+    if float in kinds and not isinstance(value, bool):
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            pass
+    elif type(value) in kinds:
+        return value
+    names = " or ".join("nothing" if k is type(None) else k.__name__ for k in kinds)
+    raise UsageError(
+        f"{key} is {value!r} ({type(value).__name__})",
+        expected=names,
+        fix="Give a value of that type.",
+    )

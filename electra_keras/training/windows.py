@@ -1,0 +1,42 @@
+"""Steps cut into windows, which are what Keras calls epochs.
+
+Reads `TrainConfig`, feeds `run.py`. The metrics of a window are one point of
+the curves.
+"""
+
+from __future__ import annotations
+
+from electra_keras.config import ExperimentConfig
+
+
+def split_windows(
+    start_step: int, config: ExperimentConfig
+) -> list[tuple[int, int, int]]:
+    """Splits what is left into (first step, steps, window) for `fit`.
+
+    A window is `log_every_steps` long and is what Keras calls an epoch. The
+    last one may be shorter and then is a call of its own.
+    """
+    total = config.train.train_steps
+    window = min(config.train.log_every_steps, total)
+    whole = (total - start_step) // window * window
+    windows = []
+    if whole:
+        windows.append((start_step, whole, window))
+    if start_step + whole < total:
+        rest = total - start_step - whole
+        windows.append((start_step + whole, rest, rest))
+    return windows
+
+
+def evaluation_epochs(
+    first: int, steps: int, window: int, config: ExperimentConfig
+) -> list[int]:
+    """Which of Keras' epochs (counted from 1) end with an evaluation."""
+    every = config.train.evaluate_every_steps
+    epochs = []
+    for index in range(steps // window):
+        begin, end = first + index * window, first + (index + 1) * window
+        if end // every > begin // every or end == config.train.train_steps:
+            epochs.append(first // window + index + 1)
+    return epochs
