@@ -6,6 +6,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 WORK ?= runs/quickstart
 INPUT ?=
+# Word pieces; empty: by the size of the text.
+VOCABULARY_SIZE ?=
 # Training settings, such as SETTINGS='train.train_steps=20 train.seed=2'.
 SETTINGS ?=
 
@@ -26,7 +28,7 @@ setup: .venv/.ready
 
 quickstart: setup
 	$(BIN)/python examples/quickstart.py --work='$(WORK)' --input='$(INPUT)' \
-	  $(SETTINGS:%=--set='%')
+	  $(VOCABULARY_SIZE:%=--vocabulary_size=%) $(SETTINGS:%=--set='%')
 
 test: setup lint types
 	$(BIN)/python -m pytest

@@ -65,6 +65,7 @@ def new_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     try:
         yield partial
         sync(partial)
+        check_output(path, overwrite=overwrite)  # It may have come meanwhile.
         _replace(partial, path)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -89,6 +90,7 @@ def write_file(path: str | Path, text: str, *, overwrite: bool = False) -> None:
     try:
         partial.write_bytes(text.encode("utf-8"))
         sync(partial)
+        check_output(path, overwrite=overwrite)
         _replace(partial, path)
     except BaseException:
         partial.unlink(missing_ok=True)

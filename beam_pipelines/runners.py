@@ -47,7 +47,7 @@ def parse_arguments(
     # missing because it was mistyped.
     for argument in arguments:
         name = argument.split("=")[0]
-        if name.startswith("--") and name not in {*our_flags, *beam_flags}:
+        if re.match("-+[A-Za-z]", name) and name not in {*our_flags, *beam_flags}:
             parser.error(f"unknown flag {name}{_hint(name, our_flags, beam_flags)}")
     options, rest = parser.parse_known_args(arguments)
     for previous, argument in itertools.pairwise(["", *rest]):

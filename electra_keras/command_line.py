@@ -27,6 +27,16 @@ class _OneLineParser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}. See {self.prog} --help\n")
 
 
+# What a wrong path gives, against what a failing disk gives.
+_WRONG_PATH = (
+    errno.EACCES,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOENT,
+    errno.ENOTDIR,
+)
+
+
 def make_parser(module: str, description: str) -> argparse.ArgumentParser:
     """Makes the parser of `python -m MODULE`, with the options all share."""
     parser = _OneLineParser(
@@ -104,7 +114,7 @@ def _explain_os_error(error: OSError) -> ElectraError:
             fix="Free some space or choose another output folder; "
             "nothing half-written was kept.",
         )
-    kind = UsageError if error.errno in (errno.EACCES, errno.ENOENT) else ElectraError
+    kind = UsageError if error.errno in _WRONG_PATH else ElectraError
     return kind(
         f"{error.strerror or error}{where}",
         expected="a path that can be read or written",

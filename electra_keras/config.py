@@ -9,12 +9,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from typing import Any
 
 import yaml
 
 from electra_keras.errors import UsageError
 
+# The largest number that the noise keys hold.
+_MAX_SEED = 2**31 - 1
 _MODEL_RATES = ("dropout_rate", "attention_dropout_rate")
 _MASK_RATES = ("mask_rate", "mask_token_rate")
 
@@ -78,6 +81,8 @@ class ModelConfig:
                     expected="a width that the heads divide evenly",
                     fix=f"Set model.{prefix}num_heads to a divisor.",
                 )
+        if self.num_segments < 2:
+            raise _out_of_range("model.num_segments", self.num_segments, "at least 2")
         _check_choice(
             "model.position_initializer",
             self.position_initializer,
@@ -165,6 +170,8 @@ class TrainConfig:
             skip=("warmup_steps", "weight_decay_rate", "seed"),
             rates=("adam_beta_1", "adam_beta_2"),
         )
+        if self.seed > _MAX_SEED:
+            raise _out_of_range("train.seed", self.seed, f"at most {_MAX_SEED}")
         _check_choice("train.objective", self.objective, ("electra",))
         _check_choice("train.strategy", self.strategy, ("none", "mirrored"))
         every = ("log_every_steps", "evaluate_every_steps", "checkpoint_every_steps")
@@ -213,21 +220,22 @@ def _check_positive(
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         key = f"{section}.{field.name}"
+        is_closed = field.name in _MASK_RATES
         if field.name in rates:
-            if not 0.0 <= value <= 1.0:
+            if not (0.0 <= value < 1.0 or (is_closed and value == 1.0)):
                 raise UsageError(
                     f"{key} {value}",
-                    expected="a rate between 0 and 1",
+                    expected=f"a rate from 0 to {'1' if is_closed else 'below 1'}",
                     fix="Write 15 percent as 0.15.",
                 )
         elif field.name in skip:
-            if value is not None and value < 0:
-                raise _not_positive(key, value, "a number not below 0")
-        elif not isinstance(value, bool | str) and not value > 0:
-            raise _not_positive(key, value, "a number above 0")
+            if value is not None and not 0 <= value < math.inf:
+                raise _out_of_range(key, value, "a number not below 0")
+        elif not isinstance(value, bool | str) and not 0 < value < math.inf:
+            raise _out_of_range(key, value, "a number above 0")
 
 
-def _not_positive(key: str, value: Any, expected: str) -> UsageError:
+def _out_of_range(key: str, value: Any, expected: str) -> UsageError:
     return UsageError(f"{key} {value}", expected=expected, fix="Change it.")
 
 

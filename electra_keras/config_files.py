@@ -43,14 +43,26 @@ def load_config(
                 expected="section.key=value, such as train.learning_rate=3e-4",
                 fix="Write it in this form.",
             )
-        values.setdefault(section, {})
-        values[section] = {**(values[section] or {}), name: yaml.safe_load(text)}
+        known = values.get(section) or {}
+        if isinstance(known, dict):  # Else `_build` says what is wrong with it.
+            values[section] = {**known, name: _parse_value(override, text)}
     return config_from_dict(values)
 
 
 def config_from_dict(values: dict[str, Any]) -> ExperimentConfig:
     """Builds the configuration from nested dicts, checking keys and types."""
     return typing.cast(ExperimentConfig, _build(ExperimentConfig, values, ""))
+
+
+def _parse_value(override: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UsageError(
+            f"--set {override}",
+            expected="a number, a word, true, false or null as the value",
+            fix="Write it in this form.",
+        ) from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

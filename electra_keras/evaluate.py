@@ -41,10 +41,17 @@ def _evaluate(options: argparse.Namespace) -> None:
     import json
     import time
 
+    from electra_keras.errors import UsageError
     from electra_keras.training import evaluation
     from electra_keras.training.saved_run import load_run
     from electra_keras.whole_files import write_text
 
+    if options.samples < 0:
+        raise UsageError(
+            f"--samples={options.samples}",
+            expected="a number of rows, 0 for none",
+            fix="Change it.",
+        )
     run = load_run(options.run)
     started = time.monotonic()
     metrics = evaluation.evaluate_run(run, options.data, split=options.split)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import glob
 import os
 import shlex
 import subprocess
@@ -21,6 +20,9 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parent))
 from quickstart_corpus import write_corpus
+
+from beam_pipelines.documents import find_files
+from electra_keras.errors import UsageError
 
 PROJECT = Path(__file__).parent.parent
 CONFIG = PROJECT / "configs" / "electra_tiny.yaml"
@@ -117,13 +119,9 @@ def plan_stages(options: argparse.Namespace, pattern: str, work: Path) -> list[S
 
 
 def choose_vocabulary_size(pattern: str) -> int:
-    """Chooses word pieces by the size of the text: 1,000 to 8,000."""
-    size_bytes = sum(
-        Path(path).stat().st_size
-        for part in pattern.split(",")
-        for path in glob.glob(part)
-    )
-    return min(8000, max(1000, size_bytes // 150_000 * 1000))
+    """Chooses word pieces by the size of the text: 2,000 to 8,000."""
+    text_bytes = sum(file.text_bytes for file in find_files(pattern))
+    return min(8000, max(2000, text_bytes // 150_000 * 1000))
 
 
 def run_stage(number: int, stage: Stage, console: Console) -> None:
@@ -144,6 +142,8 @@ def run_stage(number: int, stage: Stage, console: Console) -> None:
 def remember_input(work: Path, text: str) -> None:
     """Keeps one work folder to one corpus."""
     known = work / "input.txt"
+    if not (work / "vocab.txt").exists():  # Nothing was made from it yet.
+        known.unlink(missing_ok=True)
     if known.is_file() and known.read_text("utf-8") != text:
         print(
             f"error: {work} was made from {known.read_text('utf-8')!r}; expected "
@@ -178,7 +178,11 @@ def main() -> None:
     pattern = options.input or write_corpus(work / "corpus")
     console = Console()
     started = time.monotonic()
-    stages = plan_stages(options, pattern, work)
+    try:
+        stages = plan_stages(options, pattern, work)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
     for number, stage in enumerate(stages, 1):
         run_stage(number, stage, console)
     minutes = (time.monotonic() - started) / 60
@@ -189,8 +193,8 @@ def main() -> None:
         f"Samples:     {work}/run/samples.md\n"
         f"Ask it:      .venv/bin/python -m electra_keras.predict "
         f"--model={work}/model/1 'Your own sentence'\n"
-        f"Serve it:    docker run -p 127.0.0.1:8501:8501 "
-        f"-v {work.resolve()}/model:/models/electra -e MODEL_NAME=electra "
+        f"Serve it:    docker run --rm -p 127.0.0.1:8501:8501 "
+        f"-v '{work.resolve()}/model:/models/electra:ro' -e MODEL_NAME=electra "
         f"tensorflow/serving\n"
         f"Your text:   make quickstart INPUT='path/*.txt' WORK=runs/mine",
         highlight=False,

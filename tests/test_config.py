@@ -127,9 +127,17 @@ def test_wrong_type_names_key_value_and_type(override: str, message: str) -> Non
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("data.mask_rate=15", "data.mask_rate 15.0; expected a rate between 0 and 1."),
+        ("data.mask_rate=15", "data.mask_rate 15.0; expected a rate from 0 to 1."),
         ("data.mask_rate=-0.1", "data.mask_rate -0.1; expected a rate"),
         ("model.dropout_rate=1.1", "model.dropout_rate 1.1; expected a rate"),
+        ("model.dropout_rate=1.0", "model.dropout_rate 1.0; expected a rate from 0 to"),
+        ("model.num_segments=1", "model.num_segments 1; expected at least 2."),
+        ("train.learning_rate=.inf", "train.learning_rate inf; expected a number"),
+        ("train.weight_decay_rate=.nan", "train.weight_decay_rate nan; expected a"),
+        (
+            "train.seed=3000000000",
+            "train.seed 3000000000; expected at most 2147483647.",
+        ),
         ("train.adam_beta_2=2", "train.adam_beta_2 2.0; expected a rate"),
         ("train.temperature=0", "train.temperature 0.0; expected a number above 0."),
         ("train.train_steps=0", "train.train_steps 0; expected a number above 0."),

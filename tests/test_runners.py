@@ -106,3 +106,15 @@ def test_progress_is_a_plain_line_without_a_terminal(
     err = capsys.readouterr().err
     assert line == "read 5.0 of ~5.0 MB, write 0.0 of ~4.0 MB after 2 s"
     assert err.startswith("read 5.0 of ~5.0 MB, write 0.0 of ~4.0 MB after")
+
+
+@pytest.mark.parametrize("flag", ["-validation_rate=0.3", "--sede=4"])
+def test_mistyped_flags_are_refused(
+    flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse_arguments(make_preprocess_parser(), [*OURS, flag])
+    assert end.value.code == 2
+    assert f"unknown flag {flag.split('=')[0]}; did you mean --" in (
+        capsys.readouterr().err
+    )

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from electra_keras.data.features import SPECIAL_TOKENS, UNK
+from electra_keras.data.features import PAD, SPECIAL_TOKENS, UNK
 from electra_keras.errors import UsageError
 
 
@@ -62,20 +62,31 @@ class Vocabulary:
                 expected="a text file with one word piece a line",
                 fix="Re-encode it or build it again.",
             ) from None
-        vocabulary = cls(tuple(line.rstrip("\r") for line in text.split("\n")[:-1]))
+        lines = [line.rstrip("\r") for line in text.split("\n")]
+        if not lines[-1]:  # After a final newline, which not every file has.
+            lines.pop()
+        vocabulary = cls(tuple(lines))
         vocabulary._check(str(path))
         return vocabulary
 
     def _check(self, name: str) -> None:
-        missing = [token for token in SPECIAL_TOKENS if token not in self.ids]
+        ids = self.ids
+        missing = [token for token in SPECIAL_TOKENS if token not in ids]
         if missing:
             raise UsageError(
                 f"{name} lacks {', '.join(missing)}",
                 expected=f"every one of {', '.join(SPECIAL_TOKENS)}",
                 fix="Add them, or build a vocabulary with build_vocabulary.",
             )
-        if len(self.ids) != len(self.entries):
-            twice = next(e for i, e in enumerate(self.entries) if self.ids[e] != i)
+        if ids[PAD] != 0 or "" in ids:
+            wrong = "an empty line" if "" in ids else f"[PAD] at line {ids[PAD] + 1}"
+            raise UsageError(
+                f"{name} has {wrong}",
+                expected="[PAD] in the first line, and an entry in every line",
+                fix="Mend it, or build a vocabulary with build_vocabulary.",
+            )
+        if len(ids) != len(self.entries):
+            twice = next(e for i, e in enumerate(self.entries) if ids[e] != i)
             raise UsageError(
                 f"{name} holds {twice!r} twice",
                 expected="each entry once, one a line",

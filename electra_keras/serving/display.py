@@ -22,6 +22,7 @@ _SHADES = (  # Least probability, style: from plain to alarming.
     (0.0, "default"),
 )
 _HIDDEN = ("[CLS]", "[SEP]")
+_INDENT = "  "
 _SVG_WIDTH = 84  # Character cells.
 # Rich's own template fetches a font from the network.
 _SVG_FORMAT = """\
@@ -39,27 +40,29 @@ line-height: {line_height}px; }}
 
 
 def show_prediction(prediction: Prediction, console: Console) -> None:
-    """Prints the text shaded, then the probability under each token."""
-    line = Text("  ")
-    numbers = Text("  ")
+    """Prints the tokens shaded, each above its probability."""
+    line, numbers = Text(_INDENT), Text(_INDENT)
     for token, probability in zip(
         prediction.tokens, prediction.replaced_probabilities, strict=True
     ):
         if token in _HIDDEN:
             continue
-        style = next(style for least, style in _SHADES if probability >= least)
         percent = f"{probability:.0%}"
         width = max(Text(token).cell_len, len(percent))
+        if line.cell_len + width > console.width and line.plain != _INDENT:
+            _print_rows(console, line, numbers)
+            line, numbers = Text(_INDENT), Text(_INDENT)
+        style = next(style for least, style in _SHADES if probability >= least)
         line.append(token, style=style)
         line.append(" " * (width - Text(token).cell_len + 1))
         numbers.append(percent.ljust(width + 1), style="dim")
-    for shaded, below in zip(
-        line.wrap(console, console.width, overflow="fold"),
-        numbers.wrap(console, console.width, overflow="fold"),
-        strict=False,
-    ):
-        console.print(shaded)
-        console.print(below)
+    _print_rows(console, line, numbers)
+
+
+def _print_rows(console: Console, *rows: Text) -> None:
+    for row in rows:
+        row.rstrip()
+        console.print(row, overflow="ignore", no_wrap=True, crop=False)
 
 
 def save_svg(predictions: Sequence[Prediction], path: str | Path) -> None:

@@ -41,7 +41,14 @@ def predict(model: str | Path, texts: Sequence[str]) -> list[Prediction]:
             "models/reviews/1",
             fix="Check --model; the version number belongs to it.",
         )
-    signature = tf.saved_model.load(str(model)).signatures["serving_default"]
+    signatures = tf.saved_model.load(str(model)).signatures
+    if "serving_default" not in signatures:
+        raise UsageError(
+            f"{model} has signatures {sorted(signatures)}",
+            expected="serving_default, as electra_keras.export writes it",
+            fix="Check --model.",
+        )
+    signature = signatures["serving_default"]
     answer = signature(text=tf.constant(list(texts), tf.string))
     predictions = []
     for tokens, mask, probabilities in zip(

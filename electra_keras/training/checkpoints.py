@@ -107,7 +107,7 @@ class CheckpointFolder:
                 shutil.rmtree(partial, ignore_errors=True)
                 raise
             _flush_folder(self.folder)
-        self._forget_old()
+        self._forget_old(step)
         return Checkpoint(target, step, config_fingerprint, data_fingerprint)
 
     def latest(self) -> Checkpoint | None:
@@ -139,8 +139,11 @@ class CheckpointFolder:
         except (OSError, ValueError, KeyError):
             return None
 
-    def _forget_old(self) -> None:
-        for folder in self._folders()[: -self.kept]:
+    def _forget_old(self, step: int) -> None:
+        """Removes all but the newest up to `step`; damaged later ones stay."""
+        newest = self.folder / f"{_PREFIX}{step:08d}"
+        known = [folder for folder in self._folders() if folder <= newest]
+        for folder in known[: -self.kept]:
             shutil.rmtree(folder)
 
 

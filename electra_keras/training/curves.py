@@ -5,9 +5,11 @@ Reads `metrics.jsonl`, writes `curves.png` in the run folder.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 from electra_keras.training.history import History
+from electra_keras.whole_files import write_bytes
 
 CURVES_FILE = "curves.png"
 
@@ -60,6 +62,8 @@ def draw_curves(folder: str | Path) -> Path | None:
         axis.grid(alpha=0.3)
         axis.legend(fontsize=7)
     path = Path(folder) / CURVES_FILE
-    figure.savefig(path, dpi=110)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=110)
     pyplot.close(figure)
+    write_bytes(path, picture.getvalue())
     return path

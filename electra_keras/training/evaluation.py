@@ -98,6 +98,8 @@ def draw_samples(
             outputs["corrupted_token_ids"].numpy(),
         )
         for row, tokens in enumerate(batch["padding_mask"].numpy().sum(axis=1)):
+            if not tokens:  # The last batch is filled up with padding.
+                continue
             samples.append(
                 [
                     SampleToken(

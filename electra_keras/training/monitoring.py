@@ -7,6 +7,7 @@ global step; Keras' own callback counts executions and restarts at 0.
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from electra_keras.errors import ElectraError
 from electra_keras.training.history import History
 
 _PREFIX = "val_"
@@ -91,6 +93,7 @@ class RunMonitor(keras.callbacks.Callback):
             if name.startswith(_PREFIX)
         }
         train = {k: v for k, v in values.items() if not k.startswith(_PREFIX)}
+        self._check_finite(train["loss"])
         secs = self._end_window()
         timed_tokens = train["real_tokens"] - self._untimed_tokens
         if timed_tokens and secs:
@@ -121,6 +124,16 @@ class RunMonitor(keras.callbacks.Callback):
         self.progress.close()
         for writer in self._writers.values():
             writer.close()
+
+    def _check_finite(self, loss: float) -> None:
+        """Stops before such weights are saved: this comes before the saver."""
+        if not math.isfinite(loss):
+            raise ElectraError(
+                f"the loss is {loss} in the steps up to {self.model.global_step:,}",
+                expected="a finite number",
+                fix="Lower train.learning_rate and start a new run; the last good "
+                "checkpoint is kept.",
+            )
 
     def _end_window(self) -> float:
         """Seconds of training in this window, evaluation left out."""

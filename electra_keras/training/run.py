@@ -79,9 +79,11 @@ def train(
     check_fits(info, "train", config.train.global_batch_size, data)
     strategy = make_strategy(config.train)
     output = Path(output)
-    open_run_folder(output, config, info, load_vocabulary(data, info))
+    vocabulary = load_vocabulary(data, info)
     with strategy.scope():
-        pretrainer = build_pretrainer(config, load_vocabulary(data, info))
+        pretrainer = build_pretrainer(config, vocabulary)
+    # Claimed once the configuration is known to build.
+    open_run_folder(output, config, info, vocabulary)
     saver = _Saver(pretrainer, output, config, info)
     start_step = saver.resume()
     batch_size = config.train.global_batch_size
@@ -91,7 +93,8 @@ def train(
         output, start_step=start_step, train_steps=config.train.train_steps
     )
     monitor.set_model(pretrainer)
-    monitor.history.cut_after(start_step)
+    # Step 0 is evaluated again where nothing was saved.
+    monitor.history.cut_after(start_step or -1)
     held_out = None
     if info.examples("validation"):
         held_out = make_eval_dataset(
@@ -202,15 +205,18 @@ def open_run_folder(
         UsageError: It holds another run (the difference is named) or
             something else.
     """
-    if folder.is_dir() and any(folder.iterdir()):
-        if not (folder / CONFIG_FILE).is_file():
-            raise UsageError(
-                f"{folder} holds other files",
-                expected="an empty folder or a run to go on with",
-                fix="Choose another --output.",
-            )
+    if (folder / CONFIG_FILE).is_file():
         _check_same_run(folder, config, info)
         return
+    # What a run that was killed at its very start left is no obstacle.
+    started = {DATA_INFO_FILE, VOCABULARY_FILE}
+    is_folder = folder.is_dir() or not folder.exists()
+    if not is_folder or {path.name for path in folder.glob("*")} - started:
+        raise UsageError(
+            f"{folder} {'holds other files' if is_folder else 'is a file'}",
+            expected="a new or empty folder, or a run to go on with",
+            fix="Choose another --output.",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     files = {
         DATA_INFO_FILE: info.to_json(),
