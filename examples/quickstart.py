@@ -28,10 +28,10 @@ PROJECT = Path(__file__).parent.parent
 CONFIG = PROJECT / "configs" / "electra_tiny.yaml"
 # The same sentence twice: as it should be, and with one word swapped.
 SENTENCES = (
-    "The chef cooked the meal for the guests.",
-    "The chef cooked the train for the guests.",
-    "저녁에 친구랑 영화를 봤어.",
-    "저녁에 친구랑 커피를 봤어.",
+    "If the name is not found, an exception is raised.",
+    "If the name is not door, an exception is raised.",
+    "오늘 점심 뭐 먹을까?",
+    "오늘 점심 문을 먹을까?",
 )
 
 
