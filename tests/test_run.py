@@ -12,14 +12,11 @@ import pytest
 
 from electra_keras.config import ExperimentConfig
 from electra_keras.config_files import load_config
-from electra_keras.data.info import load_info
+from electra_keras.data.info import DatasetInfo, load_info, load_vocabulary
 from electra_keras.errors import UsageError
 from electra_keras.training import run as run_module
 from electra_keras.training.history import History
-from electra_keras.training.run import (
-    fit_to_data,
-    train,
-)
+from electra_keras.training.run import fit_to_data, open_run_folder, train
 from electra_keras.training.saved_run import load_run
 from electra_keras.training.windows import evaluation_epochs, split_windows
 
@@ -172,11 +169,22 @@ def test_other_data_are_refused(
         train(tiny_config, data, run_folder)
 
 
+def test_leftovers_of_a_start_that_was_killed_are_no_obstacle(
+    tiny_config: ExperimentConfig, data_folder: Path, tmp_path: Path
+) -> None:
+    info = load_info(data_folder)
+    vocabulary = load_vocabulary(data_folder, info)
+    (tmp_path / "data_info.json").write_text("{")
+    open_run_folder(tmp_path, tiny_config, info, vocabulary)
+    assert DatasetInfo.from_json((tmp_path / "data_info.json").read_text()) == info
+    assert (tmp_path / "config.yaml").is_file()
+
+
 def test_folder_with_other_files_is_refused(
     data_folder: Path, tiny_config: ExperimentConfig, tmp_path: Path
 ) -> None:
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(UsageError, match="holds other files; expected an empty"):
+    with pytest.raises(UsageError, match="holds other files; expected a new"):
         train(tiny_config, data_folder, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 

@@ -175,11 +175,13 @@ class _EpochOrder:
         # One element past the promised count, so that a longer file shows.
         reader = tf.data.TFRecordDataset(files, compression_type=self.info.compression)
         records = reader.batch(total + 1).get_single_element()
-        tf.debugging.assert_equal(
+        agreed = tf.debugging.assert_equal(
             tf.size(records, tf.int64),
             total,
             "shards and info.json disagree on the number of examples; preprocess again",
         )
+        with tf.control_dependencies([agreed]):
+            records = tf.identity(records)  # Else the gather below may fail first.
         ends = tf.cumsum(sizes)
         shift = tf.repeat(tf.gather(starts, shards) - (ends - sizes), sizes)
         index = tf.range(total) + shift
