@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from pathlib import Path
@@ -21,6 +20,7 @@ import keras
 import tensorflow as tf
 
 from electra_keras.errors import ElectraError
+from electra_keras.whole_files import sync
 
 # Variables by name. Names of our own, since Keras shows TensorFlow no layer
 # that sits in a list: its weights would be missing without a word.
@@ -106,7 +106,7 @@ class CheckpointFolder:
             except BaseException:
                 shutil.rmtree(partial, ignore_errors=True)
                 raise
-            _flush_folder(self.folder)
+            sync(self.folder)
         self._forget_old(step)
         return Checkpoint(target, step, config_fingerprint, data_fingerprint)
 
@@ -177,15 +177,5 @@ def _hash_files(folder: Path) -> dict[str, str]:
 
 
 def _flush(folder: Path) -> None:
-    for path in folder.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-    _flush_folder(folder)
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    for path in (*folder.iterdir(), folder):
+        sync(path)

@@ -20,6 +20,7 @@ from electra_keras.errors import UsageError
 from electra_keras.models.randomness import noise_key, step_key
 from electra_keras.objectives.electra import ElectraObjective
 from electra_keras.training.pretrainer import ElectraPretrainer
+from electra_keras.training.run import build_objective
 from electra_keras.training.saved_run import SavedRun
 
 
@@ -170,13 +171,7 @@ def _open_data(run: SavedRun, data: str | Path, split: str) -> tf.data.Dataset:
 
 
 def _objective(run: SavedRun) -> ElectraObjective:
-    return ElectraObjective(
-        run.generator,
-        run.discriminator,
-        discriminator_loss_weight=run.config.train.discriminator_loss_weight,
-        temperature=run.config.train.temperature,
-        unsampled_token_ids=run.vocabulary.unsampled_token_ids,
-    )
+    return build_objective(run.config, run.vocabulary, run.generator, run.discriminator)
 
 
 def _most_frequent_rate(dataset: tf.data.Dataset) -> float:

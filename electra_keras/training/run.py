@@ -144,15 +144,11 @@ def build_pretrainer(
 ) -> ElectraPretrainer:
     """Builds networks, objective and optimizer inside the current scope."""
     generator, discriminator = build_networks(config.model, seed=config.train.seed)
-    objective = ElectraObjective(
+    pretrainer = ElectraPretrainer(
         generator,
         discriminator,
-        discriminator_loss_weight=config.train.discriminator_loss_weight,
-        temperature=config.train.temperature,
-        unsampled_token_ids=vocabulary.unsampled_token_ids,
-    )
-    pretrainer = ElectraPretrainer(
-        generator, discriminator, objective=objective, seed=config.train.seed
+        objective=build_objective(config, vocabulary, generator, discriminator),
+        seed=config.train.seed,
     )
     pretrainer.compile(
         optimizer=make_optimizer(config.train, pretrainer),
@@ -160,6 +156,22 @@ def build_pretrainer(
         steps_per_execution=config.train.steps_per_execution,
     )
     return pretrainer
+
+
+def build_objective(
+    config: ExperimentConfig,
+    vocabulary: Vocabulary,
+    generator: keras.Model,
+    discriminator: keras.Model,
+) -> ElectraObjective:
+    """Builds the objective that a run is trained and evaluated with."""
+    return ElectraObjective(
+        generator,
+        discriminator,
+        discriminator_loss_weight=config.train.discriminator_loss_weight,
+        temperature=config.train.temperature,
+        unsampled_token_ids=vocabulary.unsampled_token_ids,
+    )
 
 
 def fit_to_data(config: ExperimentConfig, info: DatasetInfo) -> ExperimentConfig:
