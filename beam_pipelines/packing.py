@@ -1,26 +1,42 @@
-"""Token ids of a document in, examples out: the reference packing, lossless.
+"""Token ids of a shard's documents in, rows out; no token is thrown away.
 
-Reads what `tokenization.py` gives, feeds `shards.py`.
+Reads what `tokenization.py` gives, feeds `encoding.py`. Three kinds:
 
-Like google-research/electra `build_pretraining_dataset.py`, sentences are
-taken whole until a target is reached and shared out over two segments. Unlike
-it, randomness is seeded per document, and what exceeds the length starts the
-next example instead of being thrown away.
+- `reference`: [CLS] a [SEP] b [SEP] of one document. As in google-research/electra
+  `build_pretraining_dataset.py`, sentences are taken whole until a target is
+  reached and shared out over two segments. Unlike there, randomness is seeded
+  per document, what exceeds the length starts the next row, and in a dialogue
+  segment b begins where the speaker changes.
+- `dense`: several documents in a row, each a block [CLS] text [SEP] that never
+  attends to another one.
+- `short`: one such block a row.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import deque
-from collections.abc import Sequence
+import bisect
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-SINGLE_SEGMENT_RATE = 0.1
-SHORT_EXAMPLE_RATE = 0.05
-MIN_SEQUENCE_LENGTH = 8
-_SHORTEST_TARGET_TOKENS = 5
+from beam_pipelines.block_packing import pack_blocks
+from beam_pipelines.document_draws import document_generator as document_generator
+from beam_pipelines.document_draws import document_generators
+from beam_pipelines.packed_rows import (
+    SHORT_EXAMPLE_RATE,
+    SINGLE_SEGMENT_RATE,
+    PackedRows,
+    PackingSettings,
+    RowBuilder,
+    TokenizedDocuments,
+)
+from beam_pipelines.sentence_packing import (
+    pack_sentence,
+    pack_sentences,
+    pack_turns,
+)
 
 
 class Example(NamedTuple):
@@ -36,11 +52,57 @@ class Example(NamedTuple):
     first_segment_tokens: int
 
 
-def document_generator(seed: int, document_hash: bytes) -> np.random.Generator:
-    """Makes the randomness of one document, independent of all others."""
-    key = str(seed).encode() + b"/" + document_hash
-    digest = hashlib.blake2b(key, digest_size=16).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "little")))
+def pack_documents(
+    documents: TokenizedDocuments,
+    document_hashes: Sequence[bytes],
+    settings: PackingSettings,
+) -> PackedRows:
+    """Packs the documents of a shard; every token comes out exactly once.
+
+    Args:
+        documents: In the order of the shard, which decides what shares a dense
+            row. Other packings give each document the same rows in any company.
+        document_hashes: Of each document; they key its randomness.
+        settings: Kind, lengths, rates and seed.
+
+    Returns:
+        The rows, in order. Tokens of a document keep their order too, but that
+        in the reference packing a later short sentence may join the first
+        segment, as in the reference; not in dialogues.
+    """
+    if settings.packing != "reference":
+        return pack_blocks(
+            documents,
+            sequence_length=settings.sequence_length,
+            cls_id=settings.cls_id,
+            sep_id=settings.sep_id,
+            dense=settings.packing == "dense",
+        )
+    rows = RowBuilder(documents.token_ids, settings.cls_id, settings.sep_id)
+    # One sentence gives the same rows whatever is drawn.
+    draws = _sentence_counts(documents) > 1
+    drawing = itertools.compress(document_hashes, draws.tolist())
+    generators = document_generators(settings.seed, list(drawing))
+    turns = _turn_offsets(documents)
+    line_splits = documents.line_splits.tolist()
+    for (begin, end), has_draws in zip(
+        itertools.pairwise(documents.document_splits.tolist()),
+        draws.tolist(),
+        strict=True,
+    ):
+        start, stop = line_splits[begin], line_splits[end]
+        if not has_draws:
+            pack_sentence((start, stop), settings.sequence_length - 2, rows)
+            continue
+        splits = line_splits[begin : end + 1]
+        generator = next(generators)
+        first_turn = bisect.bisect_right(turns, start)
+        if first_turn < len(turns) and turns[first_turn] < stop:
+            pack_turns(splits, turns, settings, generator, rows)
+        else:
+            spans = [(a, b) for a, b in itertools.pairwise(splits) if a < b]
+            pack_sentences(spans, settings, generator, rows)
+    return rows.build()
 
 
 def pack_document(
@@ -53,7 +115,7 @@ def pack_document(
     single_segment_rate: float = SINGLE_SEGMENT_RATE,
     short_example_rate: float = SHORT_EXAMPLE_RATE,
 ) -> list[Example]:
-    """Packs a document; every token of it comes out exactly once.
+    """Packs one document by itself, in the reference packing.
 
     Args:
         sentences: integer (tokens,) each; token ids without specials. Empty
@@ -62,81 +124,45 @@ def pack_document(
         generator: From `document_generator`.
         cls_id: Id of [CLS].
         sep_id: Id of [SEP].
-        single_segment_rate: Fraction of examples with one segment only.
-        short_example_rate: Fraction of examples with a random target length
-            in [5, S]. They end at the first sentence end past it.
+        single_segment_rate: See `PackingSettings`.
+        short_example_rate: See `PackingSettings`.
 
     Returns:
-        The examples in order. Tokens keep their order too, but that a later
-        short sentence may join the first segment, as in the reference.
+        The examples in order.
     """
-    cls = np.array([cls_id], np.int32)
-    sep = np.array([sep_id], np.int32)
-    examples: list[Example] = []
-    pending = deque(sentence for sentence in sentences if len(sentence))
-    while pending:
-        target_tokens = sequence_length
-        if generator.random() < short_example_rate:
-            low, high = _SHORTEST_TARGET_TOKENS, sequence_length
-            target_tokens = int(generator.integers(low, high, endpoint=True))
-        taken = _take_sentences(pending, target_tokens - 3)
-        first_target_tokens = (target_tokens - 3) // 2
-        if generator.random() < single_segment_rate:
-            first_target_tokens = sequence_length * 1000  # Never reached.
-        first, second = _share_out(taken, first_target_tokens, generator)
-        first, rest = _trim(first, sequence_length - 2)
-        first_segment_tokens = sum(map(len, first)) + 2
-        second, more = _trim(second, sequence_length - first_segment_tokens - 1)
-        parts = [cls, *first, sep]
-        if second:
-            parts += [*second, sep]
-        examples.append(Example(np.concatenate(parts), first_segment_tokens))
-        pending.extendleft(reversed(rest + more))
-    return examples
+    settings = PackingSettings(
+        sequence_length,
+        cls_id,
+        sep_id,
+        single_segment_rate=single_segment_rate,
+        short_example_rate=short_example_rate,
+    )
+    splits = np.cumsum([0, *map(len, sentences)]).tolist()
+    token_ids = np.concatenate([np.empty(0, np.int32), *sentences])
+    builder = RowBuilder(token_ids, cls_id, sep_id)
+    spans = [(a, b) for a, b in itertools.pairwise(splits) if a < b]
+    pack_sentences(spans, settings, generator, builder)
+    return list(_examples(builder.build()))
 
 
-def _take_sentences(pending: deque[np.ndarray], tokens: int) -> list[np.ndarray]:
-    """Takes whole sentences until they hold `tokens`, at least one."""
-    taken = [pending.popleft()]
-    length = len(taken[0])
-    while pending and length < tokens:
-        taken.append(pending.popleft())
-        length += len(taken[-1])
-    return taken
+def _examples(rows: PackedRows) -> Iterator[Example]:
+    bounds = itertools.pairwise(rows.row_splits.tolist())
+    for (start, stop), first in zip(
+        bounds, rows.first_segment_tokens.tolist(), strict=True
+    ):
+        yield Example(rows.token_ids[start:stop], first)
 
 
-def _share_out(
-    sentences: list[np.ndarray],
-    first_target_tokens: int,
-    generator: np.random.Generator,
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Shares sentences out over two segments as the reference does."""
-    first: list[np.ndarray] = []
-    second: list[np.ndarray] = []
-    length = 0
-    for sentence in sentences:
-        if (
-            not first
-            or length + len(sentence) < first_target_tokens
-            or (
-                not second and length < first_target_tokens and generator.random() < 0.5
-            )
-        ):
-            first.append(sentence)
-            length += len(sentence)
-        else:
-            second.append(sentence)
-    return first, second
+def _sentence_counts(documents: TokenizedDocuments) -> np.ndarray:
+    """Lines of each document that hold tokens: int64 (D,)."""
+    has_tokens = np.diff(documents.line_splits) > 0
+    before = np.concatenate([[0], np.cumsum(has_tokens)])
+    return np.diff(before[documents.document_splits])
 
 
-def _trim(
-    sentences: list[np.ndarray], tokens: int
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Cuts sentences at `tokens`: those that fit, and the rest."""
-    for index, sentence in enumerate(sentences):
-        if len(sentence) > tokens:
-            tokens = max(tokens, 0)
-            kept = sentences[:index] + ([sentence[:tokens]] if tokens else [])
-            return kept, [sentence[tokens:], *sentences[index + 1 :]]
-        tokens -= len(sentence)
-    return sentences, []
+def _turn_offsets(documents: TokenizedDocuments) -> list[int]:
+    """Where in the token ids the speaker changes, ascending."""
+    if documents.turn_starts is None:
+        return []
+    offsets = np.asarray(documents.line_splits)[:-1][documents.turn_starts]
+    return np.unique(offsets).tolist()

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from electra_keras.errors import ElectraError, UsageError
+from electra_keras.errors import ElectraError, UsageError, find_causes
 
 ParseFn = Callable[[argparse.ArgumentParser, Sequence[str] | None], argparse.Namespace]
 
@@ -57,6 +57,7 @@ def run_command(
     argv: Sequence[str] | None = None,
     *,
     parse: ParseFn = argparse.ArgumentParser.parse_args,
+    needs_tensorflow: bool = True,
 ) -> int:
     """Runs `main` on the parsed options and returns the exit code.
 
@@ -66,6 +67,8 @@ def run_command(
         argv: Arguments without the program name; None reads `sys.argv`.
         parse: Turns parser and arguments into options; the Beam commands
             pass their own, which keeps the flags of Beam's runners.
+        needs_tensorflow: Import it first; the Beam commands plan and submit
+            without it.
 
     Returns:
         0, or the `exit_code` of the error (1 failure, 2 usage), or 130 when
@@ -73,7 +76,8 @@ def run_command(
     """
     options = parse(parser, argv)
     try:
-        import_tensorflow_quietly()
+        if needs_tensorflow:
+            import_tensorflow_quietly()
         main(options)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
@@ -89,13 +93,11 @@ def run_command(
 
 def explain(error: Exception) -> ElectraError:
     """Turns any exception into one that says what to do."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in find_causes(error):
         if isinstance(cause, ElectraError):
             return cause
         if isinstance(cause, OSError) and cause.errno is not None:
             return _explain_os_error(cause)
-        cause = cause.__cause__ or cause.__context__
     if "No space left on device" in str(error):
         return _explain_os_error(OSError(errno.ENOSPC, str(error)))
     return ElectraError(

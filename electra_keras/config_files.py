@@ -10,30 +10,52 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from electra_keras.config import ExperimentConfig
 from electra_keras.errors import UsageError
 
+Config = TypeVar("Config")
+
 
 def load_config(
     path: str | Path | None = None, overrides: Sequence[str] = ()
 ) -> ExperimentConfig:
+    """Reads the settings of a training run, as `load_config_as`."""
+    return load_config_as(ExperimentConfig, path, overrides)
+
+
+def load_config_as(
+    kind: type[Config],
+    path: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    sections: Mapping[str, Any] | None = None,
+) -> Config:
     """Reads a YAML file and applies overrides.
 
     Args:
+        kind: The dataclass of all settings; its fields are sections.
         path: A file that lists what differs from the defaults; None: nothing.
         overrides: "section.key=value" each; later ones win.
+        sections: Values by section and key from elsewhere, such as flags;
+            they win over the file, and `overrides` over them.
 
     Raises:
         UsageError: No such file, not YAML, an unknown key (the nearest valid
             one is named), or a value of the wrong type.
     """
-    values = _read_yaml(Path(path)) if path is not None else {}
+    names = ", ".join(
+        field.name for field in dataclasses.fields(typing.cast(Any, kind))
+    )
+    values = _read_yaml(Path(path), names) if path is not None else {}
+    for section, keys in (sections or {}).items():
+        known = values.get(section) or {}
+        merge = isinstance(known, dict) and isinstance(keys, dict)
+        values[section] = {**known, **keys} if merge else keys
     for override in overrides:
         key, equals, text = override.partition("=")
         section, dot, name = key.partition(".")
@@ -44,14 +66,15 @@ def load_config(
                 fix="Write it in this form.",
             )
         known = values.get(section) or {}
+        if isinstance(known, list | tuple):
+            raise UsageError(
+                f"--set {override}, where {section} is a list",
+                expected="a section of single values",
+                fix="Write it into the file of --config.",
+            )
         if isinstance(known, dict):  # Else `_build` says what is wrong with it.
             values[section] = {**known, name: _parse_value(override, text)}
-    return config_from_dict(values)
-
-
-def config_from_dict(values: dict[str, Any]) -> ExperimentConfig:
-    """Builds the configuration from nested dicts, checking keys and types."""
-    return typing.cast(ExperimentConfig, _build(ExperimentConfig, values, ""))
+    return typing.cast(Config, _build(kind, values, "", kind))
 
 
 def _parse_value(override: str, text: str) -> Any:
@@ -65,11 +88,11 @@ def _parse_value(override: str, text: str) -> Any:
         ) from None
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read_yaml(path: Path, sections: str) -> dict[str, Any]:
     if not path.is_file():
         raise UsageError(
             f"no configuration file at {path}",
-            expected="a YAML file such as configs/electra_tiny.yaml",
+            expected="a YAML file such as those in configs/",
             fix="Check --config.",
         )
     try:
@@ -77,19 +100,19 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{path} is not valid YAML ({' '.join(str(error).split())})",
-            expected="sections model, data, train with key: value lines",
+            expected=f"sections {sections} with key: value lines",
             fix="Mend the file.",
         ) from None
     if not isinstance(values, dict):
         raise UsageError(
             f"{path} holds a {type(values).__name__}",
-            expected="sections model, data, train with key: value lines",
+            expected=f"sections {sections} with key: value lines",
             fix="Mend the file.",
         )
     return values
 
 
-def _build(kind: type, values: Any, prefix: str) -> Any:
+def _build(kind: type, values: Any, prefix: str, root: type) -> Any:
     name = prefix.rstrip(".") or "the configuration"
     if values is None:  # A section without keys, as YAML reads it.
         values = {}
@@ -103,25 +126,40 @@ def _build(kind: type, values: Any, prefix: str) -> Any:
     arguments = {}
     for key, value in values.items():
         if key not in hints:
-            raise _unknown_key(f"{prefix}{key}")
+            raise _unknown_key(f"{prefix}{key}", root)
         if dataclasses.is_dataclass(hints[key]):
-            arguments[key] = _build(hints[key], value, f"{prefix}{key}.")
+            arguments[key] = _build(hints[key], value, f"{prefix}{key}.", root)
+        elif (item := _list_item(hints[key])) is not None:
+            items = value if isinstance(value, list | tuple) else [value]
+            arguments[key] = tuple(
+                _build(item, entry, f"{prefix}{key}.", root) for entry in items
+            )
         else:
             arguments[key] = _coerce(f"{prefix}{key}", value, hints[key])
     return kind(**arguments)
 
 
-def _unknown_key(key: str) -> UsageError:
-    valid = [
-        f"{section}.{field.name}"
-        for section, kind in typing.get_type_hints(ExperimentConfig).items()
-        for field in dataclasses.fields(kind)
-    ]
+def _list_item(hint: Any) -> type | None:
+    """The dataclass of `tuple[Dataclass, ...]`, else None."""
+    if typing.get_origin(hint) is not tuple:
+        return None
+    item = typing.get_args(hint)[0]
+    return item if dataclasses.is_dataclass(item) else None  # type: ignore[return-value]
+
+
+def _unknown_key(key: str, root: type) -> UsageError:
+    valid = []
+    for section, hint in typing.get_type_hints(root).items():
+        kind = _list_item(hint) or hint
+        if dataclasses.is_dataclass(kind):
+            valid += [f"{section}.{field.name}" for field in dataclasses.fields(kind)]
+        else:
+            valid.append(section)
     nearest = difflib.get_close_matches(key, valid, n=1, cutoff=0.0)
     return UsageError(
         f"unknown configuration key {key}",
         expected=f"a valid key; the nearest is {nearest[0]}",
-        fix="See electra_keras/config.py for all of them.",
+        fix=f"See {root.__module__.replace('.', '/')}.py for all of them.",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 
 class ElectraError(ValueError):
     """A failure told in one line; the commands exit with 1.
@@ -28,3 +30,13 @@ class UsageError(ElectraError):
     """A wrong option, path or setting; the commands exit with 2."""
 
     exit_code = 2
+
+
+def find_causes(error: BaseException) -> Iterator[BaseException]:
+    """Yields an error and what led to it, each once: a chain may be a circle."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__

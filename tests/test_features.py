@@ -9,8 +9,8 @@ import tensorflow as tf
 from electra_keras.data.features import (
     encode_example,
     parse_examples,
-    token_ids_dtype,
 )
+from electra_keras.data.vocabulary import token_ids_dtype
 
 # Two features in the order of their names; each a map entry of tf.train.Example.
 _SEGMENT = b"\n\x14first_segment_tokens\x12\x05\x1a\x03\n\x01\x03"
@@ -21,6 +21,17 @@ def test_record_is_these_very_bytes() -> None:
     record = encode_example(np.array([2, 7, 3, 65535, 3]), 3)
     entries = b"\n\x1d" + _SEGMENT + b"\n\x1b" + _UINT16
     assert record == b"\n" + bytes([len(entries)]) + entries
+
+
+def test_dense_record_has_the_blocks_in_front() -> None:
+    record = encode_example([2, 7, 3, 2, 9, 3], 6, block_tokens=[3, 300])
+    example = tf.train.Example.FromString(record)
+    assert sorted(example.features.feature) == [
+        *("block_tokens", "first_segment_tokens", "token_ids"),
+    ]
+    blocks = example.features.feature["block_tokens"].bytes_list.value
+    assert blocks == [b"\x03\x00\x2c\x01"]
+    assert record[4:18] == b"\n\x0cblock_tokens"
 
 
 @pytest.mark.parametrize(

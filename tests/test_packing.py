@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beam_pipelines.packing import Example, document_generator, pack_document
+from beam_pipelines.packed_rows import (
+    PackedRows,
+    PackingSettings,
+    TokenizedDocuments,
+)
+from beam_pipelines.packing import (
+    Example,
+    document_generator,
+    pack_document,
+    pack_documents,
+)
+from electra_keras.errors import UsageError
 
 CLS, SEP = 2, 3
 
@@ -116,9 +127,101 @@ def test_rates_of_single_segments_and_short_examples() -> None:
     assert lengths[short].min() >= 4
 
 
-def test_randomness_follows_seed_and_document_only() -> None:
-    first = document_generator(1, b"a").random(4).tolist()
-    document_generator(1, b"other").random(9)
-    assert document_generator(1, b"a").random(4).tolist() == first
-    assert document_generator(2, b"a").random(4).tolist() != first
-    assert document_generator(1, b"b").random(4).tolist() != first
+def make_documents(
+    documents: list[list[int]], turn_starts: list[bool] | None = None
+) -> TokenizedDocuments:
+    """Documents by the lengths of their lines; token ids count up from 10."""
+    lengths = [length for lines in documents for length in lines]
+    return TokenizedDocuments(
+        np.arange(10, 10 + sum(lengths), dtype=np.int32),
+        np.cumsum([0, *lengths]),
+        np.cumsum([0, *map(len, documents)]),
+        None if turn_starts is None else np.array(turn_starts),
+    )
+
+
+def rows_of(rows: PackedRows) -> list[tuple[list[int], int]]:
+    splits = rows.row_splits.tolist()
+    return [
+        (rows.token_ids[a:b].tolist(), first)
+        for (a, b), first in zip(
+            itertools.pairwise(splits), rows.first_segment_tokens.tolist(), strict=True
+        )
+    ]
+
+
+def test_a_shard_is_its_documents_one_after_the_other() -> None:
+    documents = [[5, 3, 4, 15], [], [0], [30], [2, 0, 9, 9]]
+    hashes = [b"a", b"b", b"c", b"d", b"e"]
+    settings = PackingSettings(16, CLS, SEP, seed=2)
+    tokens = make_documents(documents)
+    together = rows_of(pack_documents(tokens, hashes, settings))
+    alone = []
+    for number, key in enumerate(hashes):
+        lines = range(*tokens.document_splits[number : number + 2])
+        bounds = tokens.line_splits
+        examples = pack_document(
+            [tokens.token_ids[bounds[i] : bounds[i + 1]] for i in lines],
+            sequence_length=16,
+            generator=document_generator(2, key),
+            cls_id=CLS,
+            sep_id=SEP,
+        )
+        alone += as_lists(examples)
+    assert together == alone
+
+
+def test_a_dialogue_is_told_by_its_turns() -> None:
+    # 4 + 4 tokens of one speaker, 3 + 2 of the other, behind a plain document.
+    # A marked first line, and the mark of the empty line, are both fine.
+    settings = PackingSettings(
+        16, CLS, SEP, single_segment_rate=0.0, short_example_rate=0.0
+    )
+    turn_starts = [True, False, True, False, True, False, False, False]
+    documents = make_documents([[1, 1], [4, 4, 0, 3, 2, 1]], turn_starts)
+    assert rows_of(pack_documents(documents, [b"a", b"b"], settings)) == [
+        ([CLS, 10, 11, SEP], 4),
+        ([CLS, *range(12, 20), SEP, *range(20, 25), SEP], 10),
+        ([CLS, 25, SEP], 3),
+    ]
+
+
+def test_packings_of_one_shard_side_by_side() -> None:
+    documents = make_documents([[3], [2, 2], [], [9]])
+    hashes = [b"a", b"b", b"c", b"d"]
+
+    def pack_as(packing: str) -> PackedRows:
+        settings = PackingSettings(9, CLS, SEP, packing, single_segment_rate=1.0)
+        return pack_documents(documents, hashes, settings)
+
+    short = [
+        ([CLS, 10, 11, 12, SEP], 5),
+        ([CLS, 13, 14, 15, 16, SEP], 6),
+        ([CLS, *range(17, 24), SEP], 9),
+        ([CLS, 24, 25, SEP], 4),
+    ]
+    assert rows_of(pack_as("reference")) == rows_of(pack_as("short")) == short
+    dense = pack_as("dense")
+    assert rows_of(dense) == [
+        ([CLS, 10, 11, 12, SEP, CLS, 24, 25, SEP], 9),
+        short[1],
+        short[2],
+    ]
+    assert dense.block_tokens.tolist() == [5, 4, 6, 9]
+    assert dense.block_splits.tolist() == [0, 2, 3, 4]
+
+
+@pytest.mark.parametrize("packing", ["reference", "dense", "short"])
+def test_no_documents_no_rows(packing: str) -> None:
+    settings = PackingSettings(16, CLS, SEP, packing)
+    for documents in ([], [[]], [[0], [0, 0]]):
+        rows = pack_documents(make_documents(documents), [b""] * 3, settings)
+        assert (len(rows), rows.token_ids.size) == (0, 0)
+        assert rows.row_splits.tolist() == [0]
+
+
+def test_unknown_packings_and_tiny_rows_are_refused() -> None:
+    with pytest.raises(UsageError, match="packing 'tight'; expected one of reference"):
+        PackingSettings(16, CLS, SEP, "tight")
+    with pytest.raises(UsageError, match="sequence_length 7; expected 8 or more"):
+        PackingSettings(7, CLS, SEP)

@@ -70,7 +70,7 @@ def make_train_dataset(
     def finish(
         epoch: tf.Tensor, index: tf.Tensor, records: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        rows = parse_examples(records, info.sequence_length, info.token_ids_dtype)
+        rows = _parse(records, info)
         return mask_tokens(rows, index, epoch, masking)
 
     dataset = tf.data.Dataset.range(group, np.iinfo(np.int64).max)
@@ -110,7 +110,7 @@ def make_eval_dataset(
     files = [str(Path(folder) / shard.file) for shard in shards]
 
     def finish(index: tf.Tensor, records: tf.Tensor) -> dict[str, tf.Tensor]:
-        rows = parse_examples(records, info.sequence_length, info.token_ids_dtype)
+        rows = _parse(records, info)
         missing = global_batch_size - tf.size(index)
         rows = {
             name: tf.ensure_shape(
@@ -233,6 +233,12 @@ def _open(
         seed=seed,
     )
     return info, masking
+
+
+def _parse(records: tf.Tensor, info: DatasetInfo) -> dict[str, tf.Tensor]:
+    return parse_examples(
+        records, info.sequence_length, info.token_ids_dtype, info.packing
+    )
 
 
 def check_fits(

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from electra_keras.data.tokenizer import TokenizerConfig, Vocabulary
+from electra_keras.data.vocabulary import TokenizerConfig, Vocabulary
 from electra_keras.errors import ElectraError, UsageError
 
 INFO_FILE = "info.json"
@@ -48,6 +48,8 @@ class DatasetInfo:
         preprocess: The resolved options that made the folder.
         format_version: Of this file.
         version: Of the project that wrote it.
+        packing: "reference", "dense" or "short", see `features.py`; folders
+            that do not say are "reference".
     """
 
     sequence_length: int
@@ -62,6 +64,7 @@ class DatasetInfo:
     preprocess: dict[str, Any] = dataclasses.field(default_factory=dict)
     format_version: int = FORMAT_VERSION
     version: str = ""
+    packing: str = "reference"
 
     def examples(self, split: str) -> int:
         """Examples of a split."""

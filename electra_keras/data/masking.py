@@ -102,10 +102,11 @@ def mask_tokens(
 
     A row with T real tokens, [CLS] and [SEP] counted, gets
     n = max(1, min(M, round(mask_rate x T))) positions (half to even), or as
-    many as it has maskable tokens; never [PAD] [UNK] [CLS] [SEP] [MASK].
+    many as it has maskable tokens; never [PAD] [UNK] [CLS] [SEP] [MASK]. A dense
+    row is masked as one row: T counts all its blocks, and a block may go without.
 
     Args:
-        batch: `token_ids`, `padding_mask`: int32 (B, S), and `segment_ids`.
+        batch: `token_ids`, `padding_mask`: int32 (B, S), and what else there is.
         example_index: int64 (B,). Place of each row in the data set; with the
             epoch and the seed it determines the row's mask.
         epoch: int64 () or (B,).

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from electra_keras.models.blocks import is_same_block
 from electra_keras.models.initializers import child_seed
 from electra_keras.models.layers import (
     Dropout,
@@ -17,7 +18,7 @@ from electra_keras.models.layers import (
     glorot_dense,
 )
 
-PADDING_BIAS = -10_000.0
+HIDDEN_BIAS = -10_000.0
 
 
 class Encoder(keras.layers.Layer):
@@ -38,6 +39,8 @@ class Encoder(keras.layers.Layer):
         embeddings: float (B, S, E).
         padding_mask: int32 (B, S). 1 real token, 0 padding. Padding is hidden
             from every token, and itself still attends, as in the reference.
+        block_ids: int32 (B, S), or None. Tokens attend within their block only;
+            padding is block 0.
 
     Returns: float (B, S, H), the last hidden states.
     """
@@ -88,20 +91,19 @@ class Encoder(keras.layers.Layer):
             for index in range(num_layers)
         ]
 
-    def build(self, embeddings_shape, padding_mask_shape=None):
+    def build(self, embeddings_shape, padding_mask_shape=None, block_ids_shape=None):
         if self.projection is not None:
             self.projection.build((None, self.embedding_dim))
         for block in self.blocks:
             block.build((None, self.hidden_dim))
 
-    def call(self, embeddings, padding_mask, training=None):
+    def call(self, embeddings, padding_mask, block_ids=None, training=None):
         shape = tf.shape(embeddings)
         hidden = tf.reshape(embeddings, [-1, self.embedding_dim])
         hidden = self.dropout(hidden, training=training)
         if self.projection is not None:
             hidden = self.projection(hidden)
-        is_padding = 1.0 - tf.cast(padding_mask, tf.float32)
-        attention_bias = (is_padding * PADDING_BIAS)[:, tf.newaxis, tf.newaxis, :]
+        attention_bias = _attention_bias(padding_mask, block_ids)
         for block in self.blocks:
             hidden = block(hidden, attention_bias, training=training)
         hidden = tf.reshape(hidden, [shape[0], shape[1], self.hidden_dim])
@@ -110,3 +112,12 @@ class Encoder(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.arguments}
+
+
+def _attention_bias(padding_mask, block_ids):
+    """What hides tokens: float32 (B, 1, 1, S), with blocks (B, 1, S, S)."""
+    if block_ids is None:
+        is_hidden = 1.0 - tf.cast(padding_mask, tf.float32)
+        return (is_hidden * HIDDEN_BIAS)[:, tf.newaxis, tf.newaxis, :]
+    is_hidden = 1.0 - tf.cast(is_same_block(block_ids), tf.float32)
+    return (is_hidden * HIDDEN_BIAS)[:, tf.newaxis]

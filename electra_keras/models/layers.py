@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from electra_keras.models.blocks import block_positions
 from electra_keras.models.initializers import (
     Sinusoidal,
     glorot_uniform,
@@ -80,6 +81,7 @@ class Embeddings(keras.layers.Layer):
     Call arguments:
         token_ids: int32 (B, S), S <= max_sequence_length.
         segment_ids: int32 (B, S).
+        block_ids: int32 (B, S), or None. Positions count from 0 in each block.
 
     Returns: float32 (B, S, E).
     """
@@ -106,7 +108,7 @@ class Embeddings(keras.layers.Layer):
         self.seed = seed
         self.layer_norm = layer_norm("layer_norm")
 
-    def build(self, token_ids_shape, segment_ids_shape=None):
+    def build(self, token_ids_shape, segment_ids_shape=None, block_ids_shape=None):
         rows = {
             "token": self.vocabulary_size,
             "position": self.max_sequence_length,
@@ -130,7 +132,7 @@ class Embeddings(keras.layers.Layer):
             return Sinusoidal(_WAVE_AMPLITUDE * self.initializer_range)
         return truncated_normal(self.initializer_range, self.seed, name)
 
-    def call(self, token_ids, segment_ids):
+    def call(self, token_ids, segment_ids, block_ids=None):
         sequence_length = token_ids.shape[1]
         if sequence_length is None:
             sequence_length = tf.shape(token_ids)[1]
@@ -142,7 +144,10 @@ class Embeddings(keras.layers.Layer):
             )
         x = tf.gather(self.token_embeddings, token_ids)
         x += tf.gather(self.segment_embeddings, segment_ids)
-        x += self.position_embeddings[:sequence_length]
+        if block_ids is None:
+            x += self.position_embeddings[:sequence_length]
+        else:
+            x += tf.gather(self.position_embeddings, block_positions(block_ids))
         return self.layer_norm(x)
 
     def get_config(self) -> dict[str, Any]:
@@ -174,8 +179,8 @@ class TransformerBlock(keras.layers.Layer):
 
     Call arguments:
         hidden: float (B x S, H).
-        attention_bias: float32 (B, 1, 1, S). Added to the attention scores:
-            0 for a token, -10,000 for padding.
+        attention_bias: float32 (B, 1, 1, S), or (B, 1, S, S) by query. Added
+            to the attention scores: 0 for a token, -10,000 for a hidden one.
 
     Returns: float (B x S, H).
 

@@ -5,6 +5,8 @@ Reads `ModelConfig`, feeds `objectives/`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from electra_keras.config import ModelConfig
@@ -13,6 +15,17 @@ from electra_keras.models.encoder import Encoder
 from electra_keras.models.heads import MaskedLMHead, ReplacedTokenHead
 from electra_keras.models.initializers import child_seed
 from electra_keras.models.layers import Embeddings
+
+
+class Network(keras.Model):
+    """Functional model whose `block_ids` may be left out of the inputs.
+
+    Keras wants every name of a dict; without blocks nothing is added to the
+    graph, so that all but training on dense rows need not know of them.
+    """
+
+    def __call__(self, inputs, *args: Any, **kwargs: Any):
+        return super().__call__({"block_ids": None, **inputs}, *args, **kwargs)
 
 
 def build_networks(
@@ -63,7 +76,8 @@ def build_generator(
     """Builds the masked language model.
 
     Inputs, by name: `token_ids` (with [MASK]s), `segment_ids`,
-    `padding_mask`: int32 (B, S); `mask_positions`: int32 (B, M).
+    `padding_mask`: int32 (B, S); `mask_positions`: int32 (B, M); for dense rows
+    `block_ids`: int32 (B, S).
     Outputs, by name: `mask_logits` float32 (B, M, V).
     """
     seed = child_seed(seed, "generator")
@@ -77,10 +91,9 @@ def build_generator(
         name="masked_lm_head",
     )
 
-    embedded = embeddings(inputs["token_ids"], inputs["segment_ids"])
-    hidden_states = encoder(embedded, inputs["padding_mask"])
+    hidden_states = _encode(inputs, embeddings, encoder)
     mask_logits = head(hidden_states, mask_positions)
-    return keras.Model(
+    return Network(
         {**inputs, "mask_positions": mask_positions},
         {"mask_logits": mask_logits},
         name="generator",
@@ -92,7 +105,8 @@ def build_discriminator(
 ) -> keras.Model:
     """Builds the replaced-token detector, which is kept for downstream tasks.
 
-    Inputs, by name: `token_ids`, `segment_ids`, `padding_mask`: int32 (B, S).
+    Inputs, by name: `token_ids`, `segment_ids`, `padding_mask`, and for dense
+    rows `block_ids`: int32 (B, S).
     Outputs, by name: `replaced_logits` float32 (B, S); `hidden_states`
     (B, S, H), the last ones.
     """
@@ -106,9 +120,8 @@ def build_discriminator(
         name="replaced_token_head",
     )
 
-    embedded = embeddings(inputs["token_ids"], inputs["segment_ids"])
-    hidden_states = encoder(embedded, inputs["padding_mask"])
-    return keras.Model(
+    hidden_states = _encode(inputs, embeddings, encoder)
+    return Network(
         inputs,
         {"replaced_logits": head(hidden_states), "hidden_states": hidden_states},
         name="discriminator",
@@ -129,8 +142,20 @@ def _build_encoder(config: ModelConfig, network: str, seed: int) -> Encoder:
     )
 
 
+def _encode(
+    inputs: dict[str, keras.KerasTensor], embeddings: Embeddings, encoder: Encoder
+) -> keras.KerasTensor:
+    block_ids = inputs["block_ids"]
+    embedded = embeddings(inputs["token_ids"], inputs["segment_ids"], block_ids)
+    return encoder(embedded, inputs["padding_mask"], block_ids)
+
+
 def _token_inputs() -> dict[str, keras.KerasTensor]:
-    return {
+    inputs = {
         name: keras.Input((None,), dtype="int32", name=name)
         for name in ("token_ids", "segment_ids", "padding_mask")
     }
+    inputs["block_ids"] = keras.Input(
+        (None,), dtype="int32", name="block_ids", optional=True
+    )
+    return inputs

@@ -16,6 +16,9 @@ from electra_keras.objectives.corruption import corrupt_tokens, sample_tokens
 
 Batch = dict[str, tf.Tensor]
 
+# Inputs of both networks beside the ids; the last one comes with dense rows.
+_ABOUT_ROWS = ("segment_ids", "padding_mask", "block_ids")
+
 
 class ElectraObjective:
     """Generator and discriminator trained jointly, not adversarially.
@@ -64,12 +67,12 @@ class ElectraObjective:
             `mask_logits`, `sampled_ids`, `corrupted_token_ids`,
             `is_replaced`, `replaced_logits`.
         """
+        about_rows = {name: batch[name] for name in _ABOUT_ROWS if name in batch}
         mask_logits = self.generator(
             {
                 "token_ids": batch["masked_token_ids"],
-                "segment_ids": batch["segment_ids"],
-                "padding_mask": batch["padding_mask"],
                 "mask_positions": batch["mask_positions"],
+                **about_rows,
             },
             training=training,
         )["mask_logits"]
@@ -86,11 +89,7 @@ class ElectraObjective:
             sampled_ids,
         )
         replaced_logits = self.discriminator(
-            {
-                "token_ids": corrupted_token_ids,
-                "segment_ids": batch["segment_ids"],
-                "padding_mask": batch["padding_mask"],
-            },
+            {"token_ids": corrupted_token_ids, **about_rows},
             training=training,
         )["replaced_logits"]
         return {

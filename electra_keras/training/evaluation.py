@@ -19,6 +19,7 @@ from electra_keras.data.info import load_info
 from electra_keras.errors import UsageError
 from electra_keras.models.randomness import noise_key, step_key
 from electra_keras.objectives.electra import ElectraObjective
+from electra_keras.training.monitoring import EvaluationProgress
 from electra_keras.training.pretrainer import ElectraPretrainer
 from electra_keras.training.run import build_objective
 from electra_keras.training.saved_run import SavedRun
@@ -69,7 +70,10 @@ def evaluate_run(
         seed=run.config.train.seed,
     )
     pretrainer.compile(optimizer=keras.optimizers.SGD())
-    values = pretrainer.evaluate(dataset, verbose=0, return_dict=True)
+    progress = EvaluationProgress(int(dataset.cardinality()))
+    values = pretrainer.evaluate(
+        dataset, verbose=0, return_dict=True, callbacks=[progress]
+    )
     metrics = {name: float(value) for name, value in values.items()}
     metrics["most_frequent_token_accuracy"] = _most_frequent_rate(dataset)
     metrics["step"] = run.checkpoint.step

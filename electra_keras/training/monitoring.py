@@ -195,6 +195,29 @@ class TrainProgress:
             self._bar.stop()
 
 
+class EvaluationProgress(keras.callbacks.Callback):
+    """A bar over the batches of an evaluation, in a terminal only.
+
+    Args:
+        batches: In all.
+    """
+
+    def __init__(self, batches: int):
+        super().__init__()
+        console = Console(stderr=True)
+        self._bar = Progress(console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task("evaluate", total=batches)
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._bar.start()
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._bar.update(self._task, completed=batch + 1)
+
+    def on_test_end(self, logs: Any = None) -> None:
+        self._bar.stop()
+
+
 def _short(values: dict[str, float]) -> str:
     shown = ("loss", "masked_lm_loss", "masked_lm_accuracy", "disc_loss", "disc_auc")
     return " ".join(f"{k} {values[k]:.3f}" for k in shown if k in values)

@@ -26,7 +26,7 @@ from electra_keras.data.info import (
     load_info,
     load_vocabulary,
 )
-from electra_keras.data.tokenizer import Vocabulary
+from electra_keras.data.vocabulary import Vocabulary
 from electra_keras.errors import UsageError
 from electra_keras.models.networks import build_networks
 from electra_keras.objectives.electra import ElectraObjective

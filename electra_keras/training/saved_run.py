@@ -13,7 +13,7 @@ import keras
 from electra_keras.config import ExperimentConfig
 from electra_keras.config_files import load_config
 from electra_keras.data.info import VOCABULARY_FILE, DatasetInfo
-from electra_keras.data.tokenizer import Vocabulary
+from electra_keras.data.vocabulary import Vocabulary
 from electra_keras.errors import UsageError
 from electra_keras.models.networks import build_networks
 from electra_keras.training.checkpoints import (
