@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from beam_pipelines.config import VocabularyConfig
 from beam_pipelines.vocabulary import (
     choose_alphabet,
+    learn_and_report,
     learn_vocabulary,
-    report_vocabulary,
 )
-from electra_keras.data.features import SPECIAL_TOKENS
+from electra_keras.data.vocabulary import SPECIAL_TOKENS
 from electra_keras.errors import UsageError
 
 WORDS = Counter(
@@ -69,11 +71,66 @@ def test_alphabet_takes_the_most_frequent_characters() -> None:
     assert choose_alphabet({"\u2581x": 1}, 1.0, 9) == ["x"]
 
 
-def test_report_counts_words_by_their_weight() -> None:
-    entries = (*SPECIAL_TOKENS, "a", "##b", "ab")
-    report = report_vocabulary(
-        entries, {"ab": 6, "abb": 2, "z": 2}, max_bytes_per_word=300
+def test_unused_and_user_tokens_follow_the_special_tokens() -> None:
+    user_tokens = ("😀", "썸남", "한국어", "👍", "lowest")
+    entries = learn_vocabulary(
+        WORDS,
+        vocabulary_size=55,
+        character_coverage=1.0,
+        unused_tokens=3,
+        user_tokens=user_tokens,
     )
-    assert report.words == 10
-    assert report.unknown_rate == pytest.approx(0.2)
-    assert report.pieces_per_word == pytest.approx((6 * 1 + 2 * 2 + 2 * 1) / 10)
+    assert entries[:5] == SPECIAL_TOKENS
+    assert entries[5:8] == ("[unused0]", "[unused1]", "[unused2]")
+    assert entries[8:13] == user_tokens
+    assert len(entries) == len(set(entries)) == 55
+    # The rest is the alphabet without the 👍 that is there already.
+    plain = learn_vocabulary(WORDS, vocabulary_size=48, character_coverage=1.0)
+    alphabet = [entry for entry in plain[5:] if len(entry) == 1 and entry != "👍"]
+    assert list(entries[13 : 13 + len(alphabet)]) == alphabet
+
+
+def test_user_tokens_are_not_learned_from() -> None:
+    words = {"ab": 9, "cd": 5}
+    plain = learn_vocabulary(words, vocabulary_size=14, character_coverage=1.0)
+    assert plain[-1] == "##ab"
+    entries = learn_vocabulary(
+        words, vocabulary_size=15, character_coverage=1.0, user_tokens=("ab",)
+    )
+    assert (entries[5], entries[-1]) == ("ab", "##cd")
+
+
+def test_too_small_a_size_names_the_slots() -> None:
+    with pytest.raises(UsageError, match="30 unused and 1 user tokens"):
+        learn_vocabulary(
+            WORDS, vocabulary_size=40, unused_tokens=30, user_tokens=("썸",)
+        )
+
+
+def test_learn_and_report(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.txt"
+    path.write_text("썸남\n", encoding="utf-8")
+    config = VocabularyConfig(
+        size=48,
+        character_coverage=1.0,
+        unused_tokens=1,
+        user_tokens_file=str(path),
+    )
+    counts = Counter(documents=3, documents_dropped=1, distinct_words=11)
+    learned = learn_and_report(
+        WORDS,
+        counts,
+        config,
+        max_bytes_per_word=300,
+        held_out_counts={"썸남": 3, "?": 1},
+    )
+    lines = learned.text.splitlines()
+    assert lines[5:7] == ["[unused0]", "썸남"]
+    assert learned.text.endswith("\n")
+    assert learned.summary == (
+        "48 entries from 3 documents, 71 words counted (11 different), [UNK] rate "
+        "25.000%, 1.00 pieces per word on held-out text, 1 documents dropped"
+    )
+    assert learned.report.held_out is not None
+    with pytest.raises(UsageError, match="an empty corpus: 3 documents"):
+        learn_and_report({}, counts, config, max_bytes_per_word=300)
