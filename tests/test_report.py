@@ -1,0 +1,226 @@
+"""python -m pytest tests/test_report.py"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beam_pipelines.reporting.charts import compact, make_histogram
+from beam_pipelines.reporting.nested import flatten
+from beam_pipelines.reporting.report import make_report
+from beam_pipelines.reporting.verdicts import find_problems
+from beam_pipelines.reporting.visible import show_invisible
+from beam_pipelines.reporting.word_changes import Part, mark_changes
+
+HOSTILE = "<script>alert(1)</script>\"]]>'&lt;{{ 7 * 7 }}</style><!--"
+
+# A run of the size of a review corpus: {"stats": ..., "info": ..., "config": ...}.
+RUN = json.loads((Path(__file__).parent / "data/report.json").read_text("utf-8"))
+STATS, INFO, CONFIG = RUN["stats"], RUN["info"], RUN["config"]
+SPLIT = STATS["splits"]["train"]
+VOID = {"meta", "link", "br"}
+
+
+class Page(HTMLParser):
+    """Checks the nesting of tags and collects them, with texts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.cells: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag in ("td", "th"):
+            self.cells.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self.open and self.open[-1] in ("td", "th", "code", "small"):
+            self.cells[-1:] = ["".join([*self.cells[-1:], data])]
+
+
+def make_hostile(value: Any) -> Any:
+    """Puts hostile text into every text of a nested value."""
+    if isinstance(value, dict):
+        return {key: make_hostile(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [make_hostile(inner) for inner in value]
+    return value + HOSTILE if isinstance(value, str) else value
+
+
+def test_report_is_well_formed_and_has_every_section() -> None:
+    page = Page(make_report(STATS, INFO, CONFIG))
+    ids = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
+    assert ids == [
+        *("verdict", "funnel", "rejected", "inputs", "lengths", "languages"),
+        *("duplicates", "personal-data", "evaluation-files", "vocabulary", "splits"),
+        *("samples", "settings"),
+    ]
+    links = [x["href"] for tag, x in page.tags if tag == "a"]
+    assert links == [f"#{name}" for name in ids[1:]]
+    assert page.tags[0] == ("html", {"lang": "en"})
+    assert [tag for tag, _ in page.tags].count("h1") == 1
+
+
+def test_report_shows_the_figures() -> None:
+    page = Page(make_report(STATS, INFO, CONFIG))
+    rows = "|".join(page.cells)
+    assert "decontaminate|12,493|99.8 %|4|52.2 MB|" in rows
+    assert "near_duplicatenearly equals an earlier document|283|54.3 %|" in rows
+    assert "sampled_out" not in page.text
+    assert "sentiment_validation.tsv|5,961|120|3|5|4" in rows
+    assert "Unknown token rate|0.08 %|0.08 %" in rows
+    assert "clean.preset|korean_chat" in rows
+    assert "inputs.reviews.path|reviews/*.txt" in rows
+    assert "12,500 uses" in page.text
+    assert "70 of 2, 20 of 3." in page.text
+    assert "12,520 in all; the middle one lies at" not in page.text
+    assert "12,120 in all; the middle one lies at 50 to 100." in page.text
+    assert "No figure is out of its healthy range." in page.text
+    assert "11.2 s, 4.7 MB/s, FnApiRunner, 1 worker." in page.text
+
+
+def test_changed_words_are_marked() -> None:
+    text = make_report(STATS, INFO, CONFIG)
+    assert re.findall("<del>(.*?)</del>", text) == ["ㅋㅋㅋㅋㅋ"]
+    assert re.findall("<ins>(.*?)</ins>", text) == ["ㅋㅋ"]
+
+
+def test_report_asks_nothing_of_the_network() -> None:
+    text = make_report(make_hostile(STATS), INFO, CONFIG)
+    assert "http://" not in text and "https://" not in text and "url(" not in text
+    assert "@import" not in text
+    page = Page(text)
+    allowed = {"link": "data:,"}
+    for tag, attributes in page.tags:
+        assert tag not in {"script", "img", "iframe", "object", "embed"}
+        assert not attributes.keys() & {"src", "srcset", "xlink:href", "onload"}
+        href = attributes.get("href") or "#"
+        assert href.startswith("#") or href == allowed.get(tag)
+
+
+def test_hostile_text_stays_text() -> None:
+    stats = make_hostile(STATS)
+    stats["inputs"] = {HOSTILE: STATS["inputs"]["reviews"]}
+    stats["personal_data"] = {HOSTILE: 1}
+    stats["documents"]["rejected"] = {HOSTILE: 1}
+    stats["splits"] = {HOSTILE: {**SPLIT, "padding_rate": 0.9}}
+    stats["histograms"] = {HOSTILE: STATS["histograms"]["characters"]}
+    config = make_hostile(CONFIG) | {HOSTILE: HOSTILE}
+    text = make_report(stats, INFO | {"version": HOSTILE}, config)
+    assert "<script" not in text and "alert(1)</" not in text
+    assert text.count("</style>") == 1
+    plain = Page(make_report(STATS, INFO, CONFIG))
+    page = Page(text)
+    assert {tag for tag, _ in page.tags} <= {tag for tag, _ in plain.tags}
+    assert page.text.count(HOSTILE) > 20
+
+
+def test_invisible_and_unwritable_characters_are_shown_by_number() -> None:
+    assert show_invisible("a\u202eb\x1b[0m\n\t\ud800👨‍👩") == (
+        "a‹U+202E›b‹U+001B›[0m\n\t‹U+D800›👨‍👩"
+    )
+    stats = copy.deepcopy(STATS)
+    stats["samples"][0] |= {"before": "\ufeff가\x00\udc80", "after": "가"}
+    text = make_report(stats, INFO, CONFIG)
+    assert "‹U+FEFF›가‹U+0000›‹U+DC80›" in text
+    assert text.encode("utf-8").decode("utf-8") == text
+
+
+@pytest.mark.parametrize("section", STATS)
+@pytest.mark.parametrize("empty", [None, {}])
+def test_any_section_may_be_missing_or_empty(section: str, empty: Any) -> None:
+    stats = {key: value for key, value in STATS.items() if key != section}
+    if empty is not None and isinstance(STATS[section], dict | list):
+        stats[section] = type(STATS[section])()
+    Page(make_report(stats, INFO, CONFIG))
+
+
+def test_nothing_is_enough_for_a_report() -> None:
+    page = Page(make_report({}, INFO, {}))
+    for words in ("Not counted by stage.", "Not measured.", "Not looked for.", "None."):
+        assert words in page.text
+
+
+def test_problems_are_told_with_what_to_do() -> None:
+    assert find_problems(STATS) == []
+    assert find_problems({}) == []
+    stats = copy.deepcopy(STATS)
+    stats["documents"] |= {"read": 1_000, "kept": 100}
+    stats["documents"]["rejected"] = {"sampled_out": 500, "too_short": 300, "empty": 9}
+    stats["vocabulary"]["unknown_token_rate"] = 0.034
+    stats["splits"]["train"] = {**SPLIT, "padding_rate": 0.62}
+    stats["splits"]["validation"]["examples"] = 40
+    problems = find_problems(stats)
+    assert [problem.finding for problem in problems] == [
+        "Only 100 of 500 documents were kept (20%).",
+        "3.4% of the tokens are [UNK].",
+        "62% of the rows of train is padding.",
+        "The validation split has only 40 examples.",
+    ]
+    assert "rejected as too_short (300)" in problems[0].advice
+    assert "packing.kind=dense" in problems[2].advice
+    assert "shards.validation_rate" in problems[3].advice
+    page = Page(make_report(stats, INFO, CONFIG))
+    assert all(problem.advice in page.text for problem in problems)
+
+
+def test_mark_changes_cuts_long_texts_near_the_first_change() -> None:
+    before, after = mark_changes("가 나 다", "가 라 다")
+    assert before == [Part("가 ", False), Part("나", True), Part(" 다", False)]
+    assert after == [Part("가 ", False), Part("라", True), Part(" 다", False)]
+    assert mark_changes("", "") == ([], [])
+    assert mark_changes("a", "") == ([Part("a", True)], [])
+    before, after = mark_changes("x " * 2_000 + "old", "x " * 2_000 + "new")
+    assert before[-1] == Part("old", True) and after[-1] == Part("new", True)
+    assert before[0].text == "… " + "x " * 40
+
+
+def test_histogram_geometry() -> None:
+    figure = make_histogram("hangul_rate", [0, 0.5, 1], [1, 3])
+    assert figure.title == "Share of Hangul among letters"
+    assert figure.ticks == ((0.0, "0 %"), (180.0, "50 %"), (360.0, "100 %"))
+    assert (figure.total, figure.median) == (4, "50 % to 100 %")
+    low, high = figure.bars
+    assert (low.x, low.y, low.width, low.height) == (0.75, 80.0, 178.5, 40.0)
+    assert (high.y, high.height, high.share) == (0.0, 120.0, 0.75)
+    empty = make_histogram("words", [0, 1], [0])
+    assert (empty.total, empty.median) == (0, "")
+    numbers = (0, 7, 999, 1_000, 20_000, 999_999, 1.5e6)
+    assert [compact(number) for number in numbers] == [
+        *("0", "7", "999", "1k", "20k", "1M", "1.5M")
+    ]
+
+
+def test_flatten_names_items_of_lists() -> None:
+    nested = {
+        "a": {"b": 1, "c": {}},
+        "funnel": [{"stage": "read", "n": 1}, {"stage": "pack", "n": 2}],
+        "twice": [{"name": "x", "n": 1}, {"name": "x", "n": 2}],
+        "plain": [5, 6],
+    }
+    assert flatten(nested) == {
+        **{"a.b": 1, "a.c": {}},
+        **{"funnel.read.stage": "read", "funnel.read.n": 1},
+        **{"funnel.pack.stage": "pack", "funnel.pack.n": 2},
+        **{"twice.0.name": "x", "twice.0.n": 1, "twice.1.name": "x", "twice.1.n": 2},
+        **{"plain.0": 5, "plain.1": 6},
+    }
+    assert flatten({}) == {}
