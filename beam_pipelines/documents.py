@@ -1,282 +1,289 @@
-"""Files in, documents out: the first station of the flow.
+"""Raw documents in, clean ones out: all stages of text in their order.
 
-Reads plain text (or gzip), feeds `splitting.py` and `word_counts.py`. A file is
-cut into byte ranges so that one big file is read by many workers; a document
-belongs to the range in which its first byte lies, whatever the range size.
+Reads through `readers/`, feeds `reading.py`:
+
+    read -> decode -> normalise, clean, scrub, split sentences -> filter
+         -> decontaminate
+
+A batch is some megabyte of text, joined by NUL, so that every stage runs over
+many documents at once. A document that is left out is counted and written
+aside with its reason.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import glob
-import gzip
-import os
-import re
-import unicodedata
-import zlib
-from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+import functools
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
+from beam_pipelines import filters
+from beam_pipelines.cleaning.normalization import (
+    decode,
+    join_documents,
+    normalize_text,
+    split_documents,
+    tidy_lines,
+)
+from beam_pipelines.cleaning.personal_data import scrub
+from beam_pipelines.cleaning.presets import PRESETS
+from beam_pipelines.config import DataConfig, InputConfig
+from beam_pipelines.document_ids import DocumentIds
+from beam_pipelines.document_profile import DocumentProfile
+from beam_pipelines.evaluation_files import cut_lines, load_index
+from beam_pipelines.raw_documents import RawDocument
+from beam_pipelines.readers.dispatch import read_documents
+from beam_pipelines.rejected import RejectedDocuments
+from beam_pipelines.sentences import split_sentences
+from beam_pipelines.sources import FileRange
+from beam_pipelines.word_lists import WordList, read_words
+from electra_keras.errors import ElectraError
 
-from electra_keras.errors import ElectraError, UsageError
-
-GZIP_MAGIC = b"\x1f\x8b"
-GZIP_EXPANSION = 3  # Bytes of text per byte of gzip, a usual figure.
-RANGE_BYTES = 4 * 2**20
-_BLOCK_BYTES = 2**16
-# Control characters but tab and those that `str.splitlines` takes as line ends.
-_CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\ufeff]")
-
-
-@dataclasses.dataclass(frozen=True)
-class SourceFile:
-    """An input file.
-
-    Attributes:
-        path: As Beam's `FileSystems` opens it.
-        size_bytes: Size on disk.
-        is_gzip: Told by its first two bytes, not by its name.
-    """
-
-    path: str
-    size_bytes: int
-    is_gzip: bool
-
-    @property
-    def text_bytes(self) -> int:
-        """Bytes of text it holds; an estimate for gzip."""
-        return self.size_bytes * (GZIP_EXPANSION if self.is_gzip else 1)
+BATCH_BYTES = 2**20
+# The stages whose counts are kept, with their names.
+STAGES = (
+    ("read", "documents_read", "read_bytes"),
+    ("clean", "documents_clean", "clean_bytes"),
+    ("filter", "documents_filtered", "filtered_bytes"),
+    ("decontaminate", "documents_prepared", "text_bytes"),
+)
 
 
-@dataclasses.dataclass(frozen=True)
-class FileRange:
-    """A byte range of one file: the unit of work of a reader.
+class Batch(NamedTuple):
+    """Some documents of one range, clean.
 
     Attributes:
-        path: Of the file.
-        source_index: Index of the file among the inputs, by path.
-        start: First byte.
-        stop: Byte after the last one; None reads to the end.
+        texts: UTF-8; lines stripped, none empty but at a change of speaker.
+        offsets: Where each starts in its file.
     """
 
-    path: str
-    source_index: int
-    start: int
-    stop: int | None
+    texts: list[bytes]
+    offsets: list[int]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Document:
-    """One document, cleaned.
-
-    Attributes:
-        text: NFC, no control characters; lines stripped, none empty, joined
-            by a newline. "" when nothing is left.
-        source: Path of the file.
-        offset: Byte of the (uncompressed) file at which it starts.
-        malformed: Whether bytes that are not UTF-8 were replaced by U+FFFD.
-    """
-
-    text: str
-    source: str
-    offset: int
-    malformed: bool
-
-
-def find_files(pattern: str) -> list[SourceFile]:
-    """Expands glob patterns, separated by commas.
+class DocumentPreparation:
+    """Reads one range and prepares its documents.
 
     Args:
-        pattern: Such as "a.txt,more/*.txt.gz". Local, or any file system that
-            Beam knows.
+        part: The range.
+        config: Of the job.
+        decontamination_index: Path of the index, or "".
+        limit: Most documents to read; None: all.
 
-    Returns:
-        The files, each once, ordered by path.
-
-    Raises:
-        UsageError: A pattern matches no file, or is a folder.
+    Attributes:
+        counts: Documents and bytes by stage.
+        rejected: What was left out.
+        ids: Of all documents, where the input has a key of them.
+        profile: Measures for the report.
+        personal_data: Places scrubbed, by kind.
+        overlap_rows: Rows of evaluation files that were found.
+        overlap_documents: By evaluation file, documents that share something.
     """
-    sizes: dict[str, int] = {}
-    for part in filter(None, (part.strip() for part in pattern.split(","))):
-        matches = _match(part)
-        if not matches:
-            folder = os.path.isdir(part)
-            raise UsageError(
-                f"--input={part} is a folder" if folder else f"no file matches {part}",
-                expected="a file, or a glob that matches files",
-                fix=f"Write {os.path.join(part, '*')} for the files in it."
-                if folder
-                else "Check the path; quote the glob so that the shell keeps it.",
-            )
-        sizes.update(matches)
-    if not sizes:
-        raise UsageError(
-            "an empty --input",
-            expected="a file, or a glob that matches files",
-            fix="Name the text files, such as --input='corpus/*.txt'.",
+
+    def __init__(
+        self,
+        part: FileRange,
+        config: DataConfig,
+        *,
+        decontamination_index: str = "",
+        limit: int | None = None,
+    ) -> None:
+        self._part = part
+        self._config = config
+        self._input: InputConfig = config.inputs[part.file.input_index]
+        self._index = decontamination_index
+        self._limit = limit
+        self.counts: Counter[str] = Counter()
+        self.rejected = RejectedDocuments()
+        self.ids = DocumentIds(part.file.input_index)
+        self.profile = DocumentProfile(part.file.path)
+        self.personal_data: Counter[str] = Counter()
+        self.overlap_rows: set[int] = set()
+        self.overlap_documents: Counter[int] = Counter()
+        self._policy = config.clean.split_sentences
+        self._splits = self._policy == "always" or (
+            self._policy == "auto" and part.file.format != "text"
         )
-    return [
-        SourceFile(path, size, is_gzip=_holds_gzip(path))
-        for path, size in sorted(sizes.items())
-    ]
 
+    def batches(self) -> Iterator[Batch]:
+        """Reads and prepares.
 
-def _match(pattern: str) -> dict[str, int]:
-    if "://" in pattern:
-        found = FileSystems.match([pattern])[0].metadata_list
-        return {file.path: file.size_in_bytes for file in found}
-    # Beam's local match walks every folder below the pattern; glob does not.
-    paths = glob.glob(pattern, recursive=True)
-    return {path: os.path.getsize(path) for path in paths if os.path.isfile(path)}
+        Yields:
+            Batches with at least one document.
 
+        Raises:
+            ElectraError: A file is damaged, or holds malformed UTF-8 where
+                that is to fail.
+        """
+        documents: list[RawDocument] = []
+        size_bytes = 0
+        for document in self._read():
+            documents.append(document)
+            size_bytes += len(document.text)
+            if size_bytes >= BATCH_BYTES:
+                yield from self._prepare(documents)
+                documents, size_bytes = [], 0
+        if documents:
+            yield from self._prepare(documents)
 
-def _open(path: str) -> BinaryIO:
-    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    def _read(self) -> Iterator[RawDocument]:
+        max_bytes = self._config.read.max_document_bytes
+        for number, document in enumerate(
+            read_documents(self._part, self._input, max_document_bytes=max_bytes)
+        ):
+            if number == self._limit:
+                return
+            yield document
 
-
-def _holds_gzip(path: str) -> bool:
-    with _open(path) as stream:
-        return stream.read(2) == GZIP_MAGIC
-
-
-def plan_ranges(
-    files: Iterable[SourceFile], range_bytes: int = RANGE_BYTES
-) -> list[FileRange]:
-    """Cuts files into ranges; a gzip file is one range, an empty one none."""
-    ranges: list[FileRange] = []
-    for index, file in enumerate(files):
-        if file.is_gzip:
-            ranges.append(FileRange(file.path, index, 0, None))
-            continue
-        for start in range(0, file.size_bytes, range_bytes):
-            stop = min(start + range_bytes, file.size_bytes)
-            ranges.append(FileRange(file.path, index, start, stop))
-    return ranges
-
-
-def read_documents(path: str, start: int, stop: int | None) -> Iterator[Document]:
-    """Reads the documents whose first byte lies in a range.
-
-    Documents are separated by lines that hold nothing but ASCII white space.
-    The reader follows its last document past `stop`.
-
-    Args:
-        path: A file of text, or gzip of text (then the range must be all).
-        start: First byte of the range.
-        stop: Byte after the last one; None for the end of the file.
-
-    Yields:
-        `Document`s, also those of which cleaning leaves nothing.
-
-    Raises:
-        ElectraError: A gzip file is truncated or damaged.
-    """
-    with _open(path) as stream:
-        if stream.read(2) == GZIP_MAGIC:
-            stream.seek(0)
-            yield from _read_gzip(path, stream)
+    def _prepare(self, documents: list[RawDocument]) -> Iterator[Batch]:
+        self.counts["documents_read"] += len(documents)
+        self.counts["read_bytes"] += sum(len(d.text) for d in documents)
+        if self._input.id_key:
+            self.ids.add(document.id for document in documents)
+        readable, texts = self._decode(documents)
+        if not texts:
             return
-        after_blank, position = _seek_line(stream, start, stop)
-        yield from _read_stream(stream, path, position, stop, after_blank=after_blank)
+        text = self._clean(texts, readable)
+        text = self._drop_empty(text, readable)
+        text = self._filter(text, readable)
+        text = self._decontaminate(text, readable)
+        if not readable:
+            return
+        encoded = [document.encode("utf-8") for document in text.split("\0")]
+        self.counts["documents_prepared"] += len(encoded)
+        self.counts["text_bytes"] += sum(map(len, encoded))
+        yield Batch(encoded, [document.offset for document in readable])
+
+    def _decode(
+        self, documents: list[RawDocument]
+    ) -> tuple[list[RawDocument], list[str]]:
+        """Rejects what cannot be read, and decodes the rest."""
+        readable = [document for document in documents if not document.problem]
+        if len(readable) < len(documents):
+            for document in documents:
+                if document.problem:
+                    self._reject(document, document.problem, document.text)
+        try:
+            decoded, malformed = decode(
+                [document.text for document in readable],
+                self._config.read.malformed_utf8,
+            )
+        except ElectraError as error:
+            raise ElectraError(
+                f"{self._part.file.path} with {error.received}",
+                expected=error.expected,
+                fix=error.fix,
+            ) from error
+        self.counts["documents_malformed"] += malformed
+        texts = [text for text in decoded if text is not None]
+        if len(texts) < len(decoded):
+            for document, text in zip(readable, decoded, strict=True):
+                if text is None:
+                    self._reject(document, "malformed_utf8", document.text)
+            readable = [
+                document
+                for document, text in zip(readable, decoded, strict=True)
+                if text is not None
+            ]
+        self.counts["documents_readable"] += len(readable)
+        return readable, texts
+
+    def _reject(self, document: RawDocument, reason: str, text: bytes) -> None:
+        self.rejected.add(
+            reason,
+            source=self._part.file.path,
+            offset=document.offset,
+            text=text,
+            id=document.id,
+        )
+
+    def _clean(self, texts: list[str], documents: list[RawDocument]) -> str:
+        """Normalises, cleans, scrubs, splits; returns the texts joined."""
+        config = self._config.clean
+        offsets = [document.offset for document in documents]
+        before = join_documents(texts)
+        text = normalize_text(before)
+        self.profile.note_changes("normalise", before, text, offsets)
+        if config.preset != "raw":
+            before, text = text, PRESETS[config.preset].clean(text)
+            self.profile.note_changes(f"clean:{config.preset}", before, text, offsets)
+        if config.personal_data == "scrub":
+            before, (text, kinds) = text, scrub(text)
+            self.personal_data.update(kinds)
+            self.profile.note_changes("personal data", before, text, offsets)
+        if self._splits:
+            before, text = text, split_sentences(text)
+            self.profile.note_changes("sentences", before, text, offsets)
+        return tidy_lines(text)
+
+    def _drop_empty(self, text: str, documents: list[RawDocument]) -> str:
+        """Rejects documents of which cleaning left nothing."""
+        texts = split_documents(text, len(documents), "cleaning")
+        if all(texts):
+            kept = len(texts)
+        else:
+            text = self._keep(documents, texts, [bool(text) for text in texts], "empty")
+            kept = len(documents)
+        self.counts["documents_clean"] += kept
+        self.counts["clean_bytes"] += len(text.encode("utf-8")) - max(0, kept - 1)
+        return text
+
+    def _keep(
+        self,
+        documents: list[RawDocument],
+        texts: list[str],
+        is_kept: list[bool],
+        reasons: str | list[str],
+    ) -> str:
+        """Keeps some documents, in place, and rejects the others."""
+        for number, document in enumerate(documents):
+            if not is_kept[number]:
+                reason = reasons if isinstance(reasons, str) else reasons[number]
+                text = texts[number].encode("utf-8") or document.text
+                self._reject(document, reason, text)
+        documents[:] = [d for d, keep in zip(documents, is_kept, strict=True) if keep]
+        return "\0".join(t for t, keep in zip(texts, is_kept, strict=True) if keep)
+
+    def _filter(self, text: str, documents: list[RawDocument]) -> str:
+        if not documents:
+            return text
+        config = self._config.filters
+        measures = filters.measure(
+            text,
+            blocked=_load_words(config.blocked_words_file),
+            required=_load_words(config.required_words_file),
+        )
+        self.profile.add(measures)
+        reasons = filters.reject(measures, config)
+        is_kept = reasons == ""
+        if not is_kept.all():
+            texts = text.split("\0")
+            text = self._keep(documents, texts, is_kept.tolist(), reasons.tolist())
+        self.counts["documents_filtered"] += len(documents)
+        self.counts["filtered_bytes"] += len(text.encode("utf-8")) - max(
+            0, len(documents) - 1
+        )
+        return text
+
+    def _decontaminate(self, text: str, documents: list[RawDocument]) -> str:
+        """Cuts lines that stand in evaluation files."""
+        if not (documents and self._index):
+            return text
+        cut = cut_lines(text, load_index(self._index))
+        self.counts["lines_cut"] += cut.lines
+        self.overlap_rows.update(cut.rows)
+        for number, count in enumerate(cut.file_documents):
+            self.overlap_documents[number] += count
+        texts = cut.text.split("\0")
+        if all(texts):
+            return cut.text
+        # What was cut whole is written aside as it was.
+        pairs = zip(texts, text.split("\0"), strict=True)
+        shown = [left or before for left, before in pairs]
+        is_kept = [bool(left) for left in texts]
+        return self._keep(documents, shown, is_kept, "contaminated")
 
 
-def _read_gzip(path: str, stream: BinaryIO) -> Iterator[Document]:
-    try:
-        with gzip.GzipFile(fileobj=stream) as text:
-            yield from _read_stream(text, path, 0, None, after_blank=True)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ElectraError(
-            f"{path} is a truncated or damaged gzip file ({error})",
-            expected="a gzip file that decompresses to its end",
-            fix="Copy or download it again.",
-        ) from error
-
-
-def _read_stream(
-    stream: BinaryIO | gzip.GzipFile,
-    path: str,
-    position: int,
-    stop: int | None,
-    *,
-    after_blank: bool,
-) -> Iterator[Document]:
-    """Yields the documents from the line at `position` on."""
-    lines: list[bytes] = []
-    offset = position
-    while lines or stop is None or position < stop:
-        line = stream.readline()
-        if not line:
-            break
-        if line.isspace():
-            if lines:
-                yield _make_document(lines, path, offset)
-                lines = []
-            after_blank = True
-        elif lines:
-            lines.append(line)
-        elif after_blank:
-            lines, offset = [line], position
-        position += len(line)
-    if lines:
-        yield _make_document(lines, path, offset)
-
-
-def _seek_line(stream: BinaryIO, start: int, stop: int | None) -> tuple[bool, int]:
-    """Moves to the first line that begins at or after `start`.
-
-    Returns:
-        Whether the line before it is blank (or there is none), and its
-        position; a position at or past `stop` means that there is none.
-    """
-    if start == 0:
-        stream.seek(0)
-        return True, 0
-    stream.seek(start - 1)
-    line_starts_here = stream.read(1) == b"\n"
-    is_blank = _is_blank_before(stream, start - line_starts_here)
-    stream.seek(start)
-    position = start
-    # By blocks, so that a giant line is not read to its end by every range.
-    while not line_starts_here and (stop is None or position < stop):
-        block = stream.readline(_BLOCK_BYTES)
-        if not block:
-            break
-        position += len(block)
-        is_blank = is_blank and block.isspace()
-        line_starts_here = block.endswith(b"\n")
-    return is_blank, position
-
-
-def _is_blank_before(stream: BinaryIO, end: int) -> bool:
-    """Whether the line that holds byte `end - 1` is blank up to there."""
-    while end > 0:
-        begin = max(0, end - _BLOCK_BYTES)
-        stream.seek(begin)
-        block = stream.read(end - begin)
-        line = block[block.rfind(b"\n") + 1 :]
-        if line.strip():
-            return False
-        if len(line) < len(block):
-            return True
-        end = begin
-    return True
-
-
-def _make_document(lines: list[bytes], path: str, offset: int) -> Document:
-    data = b"".join(lines)
-    malformed = False
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = data.decode("utf-8", errors="replace")
-        malformed = True
-    return Document(clean_text(text), path, offset, malformed)
-
-
-def clean_text(text: str) -> str:
-    """Normalises a document to what `Document.text` promises."""
-    text = unicodedata.normalize("NFC", _CONTROL.sub("", text))
-    stripped = (line.strip() for line in text.splitlines())
-    return "\n".join(line for line in stripped if line)
+@functools.lru_cache(maxsize=8)
+def _load_words(path: str) -> WordList | None:
+    return WordList.make(read_words(path)) if path else None

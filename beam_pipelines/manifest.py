@@ -1,105 +1,88 @@
-"""Rows of counts in, `info.json` and `stats.json` out, and the final audit.
+"""Rows of counts in, the audit and the files that describe the folder out.
 
-Reads the rows that `shards.py` gave; its checks are made from the data that
-travelled through the pipeline, not from a runner's metrics.
+Reads the rows of both jobs; its checks are made from what travelled with the
+data, not from a runner's metrics.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import apache_beam as beam
+import yaml
 
-from beam_pipelines.options import PreprocessOptions
-from beam_pipelines.output_folder import sync
+from beam_pipelines import storage
+from beam_pipelines.jobs import Row
 from beam_pipelines.records import COMPRESSIONS
-from beam_pipelines.shards import ShardSettings
-from beam_pipelines.splitting import TRAIN, VALIDATION
+from beam_pipelines.shards import ShardSettings, total_counts
+from beam_pipelines.splitting import SPLITS, TRAIN
 from electra_keras.errors import ElectraError, UsageError
 
 if TYPE_CHECKING:
     from electra_keras.data.info import DatasetInfo
 
-ROWS_FILE = "rows.json"
 STATS_FILE = "stats.json"
-
-
-class _SaveRowsFn(beam.DoFn):
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-
-    def process(self, element: list[dict[str, Any]]) -> Iterator[None]:
-        (Path(self._folder) / ROWS_FILE).write_text(json.dumps(element), "utf-8")
-        yield None
-
-
-class SaveRows(beam.PTransform):
-    """Rows -> one file in the folder, for the driver to read."""
-
-    def __init__(self, folder: str) -> None:
-        super().__init__()
-        self._folder = folder
-
-    def expand(self, rows: beam.PCollection) -> beam.PCollection:
-        """Adds the step to a pipeline."""
-        return rows | beam.combiners.ToList() | beam.ParDo(_SaveRowsFn(self._folder))
-
-
-def take_rows(folder: Path) -> list[dict[str, Any]]:
-    """Reads and removes what `SaveRows` wrote."""
-    path = folder / ROWS_FILE
-    rows = json.loads(path.read_text("utf-8"))
-    path.unlink()
-    return rows
+MANIFEST_FILE = "manifest.json"
+CONFIG_FILE = "config.yaml"
+_YAML_STYLE: dict[str, Any] = {"sort_keys": False, "allow_unicode": True}
+# What a reader rejects since it cannot be read; not a matter of taste.
+UNREADABLE = frozenset(
+    {
+        "too_large",
+        "json_invalid",
+        "text_missing",
+        "text_not_string",
+        "turns_missing",
+        "turn_invalid",
+        "column_missing",
+        "csv_invalid",
+    }
+)
 
 
 def check_rows(
-    rows: Sequence[dict[str, Any]], folder: Path, *, validation_rate: float
+    read: Sequence[Row], written: Sequence[Row], settings: ShardSettings
 ) -> None:
     """Checks that nothing was lost and that no split is empty.
 
     Args:
-        rows: Of all shards, and one with the counts of the readers.
-        folder: Where the shards are.
-        validation_rate: The fraction that was asked for.
+        read: Rows of all ranges.
+        written: Rows of all shards.
+        settings: Of all shards.
 
     Raises:
-        UsageError: The corpus, or a split of it, holds no example.
+        UsageError: The corpus, or a split of it, holds no example, or too
+            many documents cannot be read.
         ElectraError: Documents, examples or bytes are missing.
     """
-    read = _counts(rows, "")
-    kept = _counts(rows, TRAIN) + _counts(rows, VALIDATION)
+    readers, writers = total_counts(read), total_counts(written)
+    rejected = rejected_counts([*read, *written])
+    _check_equal("documents", readers["documents_sent"], writers["documents_in"])
     _check_equal(
-        "documents", read["documents_read"] - read["documents_empty"], kept["documents"]
+        "documents",
+        readers["documents_read"],
+        writers["documents"] + rejected.total() + readers["documents_sampled_out"],
     )
-    _check_equal("bytes of text", read["text_bytes"], kept["text_bytes"])
     _check_equal(
-        "examples", kept["examples"], sum(row.get("examples", 0) for row in rows)
+        "examples", writers["examples"], sum(row.get("examples", 0) for row in written)
     )
+    for row in written:
+        if row["file"]:
+            path = storage.join(settings.folder, row["file"])
+            if not storage.exists(path):
+                _check_equal(f"files {row['file']}", 1, 0)
+    _check_readable(readers["documents_read"], rejected, settings)
+    _check_splits(readers, written, settings)
+
+
+def rejected_counts(rows: Iterable[Row]) -> Counter[str]:
+    """Documents left out, by reason."""
+    total: Counter[str] = Counter()
     for row in rows:
-        if row.get("file"):
-            size_bytes = (folder / row["file"]).stat().st_size
-            _check_equal(f"bytes in {row['file']}", row["bytes"], size_bytes)
-    if not kept["examples"]:
-        raise UsageError(
-            f"an empty corpus: {read['documents_read']} documents, none with text",
-            expected="text, its documents separated by blank lines",
-            fix="Check --input.",
-        )
-    for split in (TRAIN, VALIDATION) if validation_rate else (TRAIN,):
-        if not _counts(rows, split)["examples"]:
-            raise UsageError(
-                f"--validation_rate={validation_rate} leaves the {split} split of "
-                f"{kept['documents']} documents empty",
-                expected="documents in both splits",
-                fix="Pass a lower rate."
-                if split == TRAIN
-                else "Pass a higher rate, or 0 for no validation split.",
-            )
+        total.update(row["rejected"])
+    return total
 
 
 def _check_equal(what: str, expected: int, received: int) -> None:
@@ -111,134 +94,158 @@ def _check_equal(what: str, expected: int, received: int) -> None:
         )
 
 
-def _counts(rows: Sequence[dict[str, Any]], split: str) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for row in rows:
-        if row["split"] == split:
-            total.update(row["counts"])
-    return total
+def _check_readable(
+    documents: int, rejected: Counter[str], settings: ShardSettings
+) -> None:
+    bad = {reason: n for reason, n in rejected.items() if reason in UNREADABLE}
+    most = settings.config.read.max_unreadable_rate
+    if bad and sum(bad.values()) > most * documents:
+        listed = ", ".join(f"{count:,} {reason}" for reason, count in bad.items())
+        raise UsageError(
+            f"{sum(bad.values()):,} of {documents:,} documents that cannot be read "
+            f"({listed})",
+            expected=f"at most a fraction of {most:g}",
+            fix="Check the format and the keys of the input, or pass "
+            "--set read.max_unreadable_rate=1.",
+        )
 
 
-def make_stats(
-    rows: Sequence[dict[str, Any]], *, sequence_length: int
-) -> dict[str, Any]:
-    """Makes the content of `stats.json`.
-
-    Args:
-        rows: Checked by `check_rows`.
-        sequence_length: S, to tell the share of padding.
-
-    Returns:
-        Counts of the readers under "documents", and of each split under
-        "splits"; shares are fractions in [0, 1].
-    """
-    read = _counts(rows, "")
-    splits = {
-        split: _split_stats(counts, sequence_length)
-        for split in (TRAIN, VALIDATION)
-        if (counts := _counts(rows, split))
-    }
-    dropped = {
-        "empty": read["documents_empty"],
-        "no_tokens": sum(x["documents_dropped_no_tokens"] for x in splits.values()),
-    }
-    return {
-        "documents": {
-            "read": read["documents_read"],
-            "kept": read["documents_read"] - sum(dropped.values()),
-            "dropped": dropped,
-            "malformed_utf8": read["documents_malformed"],
-        },
-        "text_bytes": read["text_bytes"],
-        "truncated_tokens": 0,  # By construction: the tail is carried over.
-        "splits": splits,
-    }
+def _check_splits(
+    readers: Counter[str], written: Sequence[Row], settings: ShardSettings
+) -> None:
+    counts = {split: _split_counts(written, split) for split in SPLITS}
+    kept = sum(count["documents"] for count in counts.values())
+    if not kept:
+        raise UsageError(
+            f"an empty corpus: {readers['documents_read']} documents, none left",
+            expected="text, its documents separated by blank lines",
+            fix="Check --input and the filters.",
+        )
+    shards = settings.config.shards
+    rates = {"validation": shards.validation_rate, "test": shards.test_rate}
+    wanted = [TRAIN, *(split for split, rate in rates.items() if rate)]
+    for split in wanted:
+        if not counts[split]["examples"]:
+            flag = "validation_rate" if split == TRAIN else f"{split}_rate"
+            raise UsageError(
+                f"--{flag}={getattr(shards, flag)} leaves the {split} split of "
+                f"{kept} documents empty",
+                expected="documents in every split",
+                fix="Pass a lower rate."
+                if split == TRAIN
+                else "Pass a higher rate, or 0 for no such split.",
+            )
 
 
-def _split_stats(counts: Counter[str], sequence_length: int) -> dict[str, Any]:
+def _split_counts(rows: Sequence[Row], split: str) -> Counter[str]:
+    return total_counts(row for row in rows if row["split"] == split)
+
+
+def split_stats(rows: Sequence[Row], sequence_length: int) -> dict[str, Any]:
+    """Makes the part of `stats.json` that is about the splits."""
+    found = {}
+    for split in SPLITS:
+        counts = _split_counts(rows, split)
+        if counts["examples"]:
+            found[split] = _describe_split(counts, sequence_length)
+    return found
+
+
+def _describe_split(counts: Counter[str], sequence_length: int) -> dict[str, Any]:
     examples = counts["examples"]
-    slots = max(1, examples * sequence_length)
-    return {
-        "documents": counts["documents"] - counts["documents_no_tokens"],
-        "documents_dropped_no_tokens": counts["documents_no_tokens"],
-        "lines": counts["lines"],
-        "text_bytes": counts["text_bytes"],
-        "examples": examples,
-        "single_segment_examples": counts["single_segment_examples"],
-        "tokens": counts["tokens"],
-        "text_tokens": counts["text_tokens"],
-        "mean_tokens_per_example": round(counts["tokens"] / max(1, examples), 3),
-        "padding_rate": round(1 - counts["tokens"] / slots, 6),
-        "unknown_tokens": counts["unknown_tokens"],
+    names = (
+        *("documents", "copies", "lines", "text_bytes", "examples"),
+        *("single_segment_examples", "blocks", "tokens", "text_tokens"),
+        "unknown_tokens",
+    )
+    return {name: counts[name] for name in names} | {
+        "mean_tokens_per_example": round(counts["tokens"] / examples, 3),
+        "padding_rate": round(1 - counts["tokens"] / (examples * sequence_length), 6),
         "unknown_token_rate": round(
             counts["unknown_tokens"] / max(1, counts["text_tokens"]), 6
         ),
+        "pieces_per_word": round(counts["text_tokens"] / max(1, counts["words"]), 3),
     }
 
 
 def write_manifest(
-    folder: Path,
-    rows: Sequence[dict[str, Any]],
+    rows: Sequence[Row],
     stats: dict[str, Any],
-    *,
-    options: PreprocessOptions,
     settings: ShardSettings,
-) -> None:
-    """Writes `info.json`, `stats.json` and, last, `COMPLETED`."""
-    from electra_keras.data.info import COMPLETED_FILE, INFO_FILE
+    description: dict[str, Any],
+) -> DatasetInfo:
+    """Writes `info.json`, `stats.json`, `manifest.json` and `config.yaml`.
 
-    info = _make_info(rows, options, settings)
+    Args:
+        rows: Of all shards.
+        stats: The content of `stats.json`.
+        settings: Of all shards.
+        description: Of the job: inputs, settings, version.
+
+    Returns:
+        The content of `info.json`.
+    """
+    from electra_keras.data.info import INFO_FILE
+
+    info = _make_info(rows, settings)
+    shards = [
+        {name: row[name] for name in ("split", "file", "examples", "tokens", "bytes")}
+        | {"sha256": row["sha256"]}
+        for row in rows
+        if row["file"]
+    ]
+    manifest = {k: v for k, v in description.items() if k != "settings"}
+    manifest |= {"fingerprint": info.fingerprint, "shards": shards}
     texts = {
         INFO_FILE: info.to_json(),
-        STATS_FILE: json.dumps(stats, indent=2) + "\n",
-        COMPLETED_FILE: info.fingerprint + "\n",
+        STATS_FILE: json.dumps(stats, indent=2, ensure_ascii=False) + "\n",
+        MANIFEST_FILE: json.dumps(manifest, indent=2, ensure_ascii=False) + "\n",
+        CONFIG_FILE: yaml.safe_dump(settings.config.recipe(), **_YAML_STYLE),
     }
-    for file in folder.iterdir():
-        sync(file)
     for name, text in texts.items():
-        (folder / name).write_text(text, "utf-8")
-        sync(folder / name)
+        data = text.encode("utf-8", "replace")
+        storage.write_file(storage.join(settings.folder, name), [data])
+    return info
 
 
-def _make_info(
-    rows: Sequence[dict[str, Any]],
-    options: PreprocessOptions,
-    settings: ShardSettings,
-) -> DatasetInfo:
+def _make_info(rows: Sequence[Row], settings: ShardSettings) -> DatasetInfo:
     from electra_keras import __version__
     from electra_keras.data.info import DatasetInfo, ShardInfo
-    from electra_keras.data.tokenizer import TokenizerConfig
+    from electra_keras.data.vocabulary import TokenizerConfig
 
-    fields = ("file", "examples", "tokens", "bytes", "sha256")
+    config = settings.config
     splits: dict[str, list[ShardInfo]] = {TRAIN: []}
-    for row in sorted(rows, key=lambda row: row.get("file", "")):
-        if row.get("file"):
+    for row in rows:
+        if row["file"]:
+            fields = ("file", "examples", "tokens", "bytes", "sha256")
             shard = ShardInfo(**{field: row[field] for field in fields})
             splits.setdefault(row["split"], []).append(shard)
     return DatasetInfo(
-        sequence_length=options.sequence_length,
+        sequence_length=config.packing.sequence_length,
         vocabulary_size=settings.vocabulary_size,
         vocabulary_sha256=settings.tokenizer.vocabulary_sha256,
         special_token_ids=settings.special_token_ids,
-        tokenizer=TokenizerConfig(max_bytes_per_word=options.max_bytes_per_word),
+        tokenizer=TokenizerConfig(max_bytes_per_word=config.packing.max_bytes_per_word),
         token_ids_dtype=settings.token_ids_dtype,
-        compression=COMPRESSIONS[options.compression],
+        compression=COMPRESSIONS[config.shards.compression],
+        packing=config.packing.kind,
         splits={split: tuple(shards) for split, shards in splits.items()},
-        features=_describe_features(options, settings),
-        preprocess=options.recipe(),
+        features=_describe_features(settings),
+        preprocess=config.recipe(),
         version=__version__,
     )
 
 
-def _describe_features(
-    options: PreprocessOptions, settings: ShardSettings
-) -> dict[str, Any]:
-    return {
+def _describe_features(settings: ShardSettings) -> dict[str, Any]:
+    packing = settings.config.packing
+    is_dense = packing.kind == "dense"
+    content = "[CLS] text [SEP], repeated" if is_dense else "[CLS] a [SEP] (b [SEP])"
+    features: dict[str, Any] = {
         "token_ids": {
             "type": "bytes",
-            "content": f"little-endian {settings.token_ids_dtype}, "
-            "[CLS] a [SEP] (b [SEP]), no padding",
-            "shape": [f"1..{options.sequence_length}"],
+            "content": f"little-endian {settings.token_ids_dtype}, {content}, "
+            "no padding",
+            "shape": [f"1..{packing.sequence_length}"],
         },
         "first_segment_tokens": {
             "type": "int64",
@@ -246,6 +253,13 @@ def _describe_features(
             "shape": [],
         },
     }
+    if is_dense:
+        features["block_tokens"] = {
+            "type": "bytes",
+            "content": "little-endian uint16, tokens of each block",
+            "shape": ["1.."],
+        }
+    return features
 
 
 def summary_line(stats: dict[str, Any], output: str, elapsed_secs: float) -> str:
@@ -253,14 +267,17 @@ def summary_line(stats: dict[str, Any], output: str, elapsed_secs: float) -> str
     documents = stats["documents"]
     examples = {split: x["examples"] for split, x in stats["splits"].items()}
     tokens = sum(x["tokens"] for x in stats["splits"].values())
-    megabytes = stats["text_bytes"] / 1e6
+    read_bytes = stats["funnel"][0]["text_bytes"]
     by_split = ", ".join(f"{count:,} {split}" for split, count in examples.items())
-    malformed = documents["malformed_utf8"]
+    reasons = documents["rejected"]
+    malformed = documents["malformed_utf8"] - reasons.get("malformed_utf8", 0)
     note = f" ({malformed:,} had malformed UTF-8, replaced)" if malformed else ""
+    listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
     return (
         f"{output}: {documents['kept']:,} documents{note}, {tokens:,} tokens, "
         f"{sum(examples.values()):,} examples ({by_split}), "
-        f"{sum(documents['dropped'].values()):,} documents dropped, "
-        f"{megabytes / elapsed_secs:.1f} MB/s, {tokens / elapsed_secs:,.0f} tokens/s, "
-        f"{elapsed_secs:.1f} s"
+        f"{sum(reasons.values()):,} documents dropped"
+        f"{f' ({listed})' if listed else ''}, "
+        f"{read_bytes / 1e6 / elapsed_secs:.1f} MB/s, "
+        f"{tokens / elapsed_secs:,.0f} tokens/s, {elapsed_secs:.1f} s"
     )

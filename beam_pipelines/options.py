@@ -1,179 +1,220 @@
-"""The options of both commands: what they mean, their units and checks.
+"""The flags of both commands: what they mean, and which setting each is.
 
-Feeds the drivers. A frozen dataclass per command holds the resolved values;
-its parser teaches them.
+Feeds the drivers. A flag sets a key of `config.py`; it wins over the file of
+`--config`, and `--set` over both.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import typing
 from typing import Any
 
-from beam_pipelines.packing import (
-    MIN_SEQUENCE_LENGTH,
-    SHORT_EXAMPLE_RATE,
-    SINGLE_SEGMENT_RATE,
+from beam_pipelines.cleaning.presets import PRESETS
+from beam_pipelines.config import (
+    COMPRESSIONS,
+    FORMATS,
+    MALFORMED_POLICIES,
+    MORPHEME_SPLITTERS,
+    PACKINGS,
+    PERSONAL_DATA_POLICIES,
+    DataConfig,
 )
-from beam_pipelines.splitting import SHARD_BYTES
 from electra_keras.command_line import make_parser
+from electra_keras.config_files import load_config_as
 from electra_keras.errors import UsageError
-
-MIN_VOCABULARY_SIZE = 32
-MIN_BYTES_PER_WORD = 16
-MAX_BYTES_PER_WORD = 300  # 100 Hangul syllables.
 
 _PREPROCESS_TEXT = """\
 Turns raw text into a data folder that electra_keras.train reads.
 
-In:  text files (or gzip of text); documents are separated by blank lines, and
-     a line is a sentence or a paragraph.
-Out: DIR/train-*.tfrecord.gz and validation-*.tfrecord.gz, vocab.txt,
-     info.json (what the records hold), stats.json (counts), and COMPLETED,
-     written last. DIR appears whole or not at all.
+In:  text (documents are separated by blank lines), one document a line, JSONL,
+     CSV, TSV or Parquet; plain or compressed.
+Out: DIR/train-*.tfrecord.gz, validation-* and test-*, vocab.txt, info.json
+     (what the records hold), stats.json and report.html (what happened),
+     rejected/ (what was left out, and why), and COMPLETED, written last.
 
-The same input, options and seed give the same bytes.
+The same input, settings and seed give the same bytes, on any runner. DIR
+appears whole or not at all; a job that was stopped goes on with --resume.
 
-example:
+examples:
   python -m beam_pipelines.preprocess --input='corpus/*.txt' \\
     --vocabulary=vocab.txt --output=data --sequence_length=128
+  python -m beam_pipelines.preprocess --config=configs/data_korean_comments.yaml \\
+    --vocabulary=vocab.txt --output=data --plan
 """
 
 _VOCABULARY_TEXT = """\
 Learns a WordPiece vocabulary from raw text.
 
-In:  text files (or gzip of text).
+In:  what beam_pipelines.preprocess reads, cleaned in the same way.
 Out: vocab.txt, one entry a line: [PAD] [UNK] [CLS] [SEP] [MASK] at 0 to 4,
      the alphabet, then word pieces, those learned first in front. It has
      exactly the size asked for, and the same text gives the same file.
+     Beside it vocab.txt.report.md and .json: how well it fits.
 
 example:
   python -m beam_pipelines.build_vocabulary --input='corpus/*.txt' \\
     --output=vocab.txt --vocabulary_size=16000
 """
 
-_EPILOG = "Flags that Beam knows, such as --runner=..., are passed on to it."
-
-
-@dataclasses.dataclass(frozen=True)
-class PreprocessOptions:
-    """Options of `beam_pipelines.preprocess`.
-
-    Attributes:
-        input: Glob patterns, separated by commas.
-        vocabulary: Path of `vocab.txt`.
-        output: Folder to make.
-        sequence_length: Tokens of an example, specials included.
-        validation_rate: Fraction of documents in the validation split.
-        seed: Of packing and of the order of examples.
-        single_segment_rate: Fraction of examples with one segment.
-        short_example_rate: Fraction of examples with a random target length.
-        max_bytes_per_word: UTF-8 bytes; a longer word becomes [UNK].
-        shard_bytes: Text of a train shard, in bytes.
-        compression: "gzip" or "none".
-        overwrite: Move what is at `output` aside.
-
-    Raises:
-        UsageError: A value is out of its range.
-    """
-
-    input: str
-    vocabulary: str
-    output: str
-    sequence_length: int = 128
-    validation_rate: float = 0.01
-    seed: int = 1
-    single_segment_rate: float = SINGLE_SEGMENT_RATE
-    short_example_rate: float = SHORT_EXAMPLE_RATE
-    max_bytes_per_word: int = MAX_BYTES_PER_WORD
-    shard_bytes: int = SHARD_BYTES
-    compression: str = "gzip"
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        _check_at_least(self, "sequence_length", MIN_SEQUENCE_LENGTH)
-        _check_rate(self, "validation_rate")
-        _check_rate(self, "single_segment_rate")
-        _check_rate(self, "short_example_rate")
-        _check_at_least(self, "max_bytes_per_word", MIN_BYTES_PER_WORD)
-        _check_at_least(self, "shard_bytes", 1)
-
-    def recipe(self) -> dict[str, Any]:
-        """Returns what decides the records; where they go does not."""
-        fields = dataclasses.asdict(self)
-        return {k: v for k, v in fields.items() if k not in ("output", "overwrite")}
-
-
-@dataclasses.dataclass(frozen=True)
-class VocabularyOptions:
-    """Options of `beam_pipelines.build_vocabulary`.
-
-    Attributes:
-        input: Glob patterns, separated by commas.
-        output: File to make.
-        vocabulary_size: Entries, specials included.
-        character_coverage: Fraction of all characters of the corpus that the
-            alphabet covers; words with others become [UNK].
-        max_characters: Most characters of the alphabet.
-        max_bytes_per_word: UTF-8 bytes; longer words are not learned from.
-        overwrite: Move what is at `output` aside.
-
-    Raises:
-        UsageError: A value is out of its range.
-    """
-
-    input: str
-    output: str
-    vocabulary_size: int = 16000
-    character_coverage: float = 0.9995
-    max_characters: int = 6000
-    max_bytes_per_word: int = MAX_BYTES_PER_WORD
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        _check_at_least(self, "vocabulary_size", MIN_VOCABULARY_SIZE)
-        _check_rate(self, "character_coverage")
-        _check_at_least(self, "max_characters", 1)
-        _check_at_least(self, "max_bytes_per_word", MIN_BYTES_PER_WORD)
-
-
-def _check_rate(options: Any, name: str) -> None:
-    value = getattr(options, name)
-    if not 0 <= value <= 1:
-        raise UsageError(
-            f"--{name}={value}",
-            expected="a fraction from 0 to 1",
-            fix=f"Pass --{name}={value / 100:g} for {value:g} percent."
-            if 1 < value <= 100
-            else "Correct it.",
-        )
-
-
-def _check_at_least(options: Any, name: str, least: int) -> None:
-    value = getattr(options, name)
-    if value < least:
-        raise UsageError(
-            f"--{name}={value}", expected=f"{least} or more", fix="Raise it."
-        )
+_EPILOG = (
+    "Every setting of beam_pipelines/config.py can be given in the YAML file of "
+    "--config or as --set section.key=value. Flags that Beam knows, such as "
+    "--runner=..., are passed on to it; docs/runners.md has the commands."
+)
+# Flag, setting, metavar or choices, help.
+Flag = tuple[str, str, Any, str]
+_READ_FLAGS: tuple[Flag, ...] = (
+    ("format", "inputs.format", FORMATS, "of the files of --input"),
+    ("text_key", "inputs.text_key", "KEY", "field or column of the text"),
+    ("id_key", "inputs.id_key", "KEY", "field or column that names documents"),
+    ("turns_key", "inputs.turns_key", "KEY", "field of a list of turns (dialogues)"),
+    ("limit", "read.limit", "N", "documents to read, the first ones; 0: all"),
+    ("sample_rate", "read.sample_rate", "RATE", "fraction of documents to use"),
+    (
+        "malformed_utf8",
+        "read.malformed_utf8",
+        MALFORMED_POLICIES,
+        "what to do with bytes that are not UTF-8",
+    ),
+    ("clean", "clean.preset", tuple(PRESETS), "cleaning preset, see docs/cleaning.md"),
+    (
+        "personal_data",
+        "clean.personal_data",
+        PERSONAL_DATA_POLICIES,
+        "telephone numbers, e-mail and such",
+    ),
+    (
+        "max_bytes_per_word",
+        "packing.max_bytes_per_word",
+        "BYTES",
+        "a longer word becomes [UNK]",
+    ),
+)
+_PREPROCESS_FLAGS: tuple[Flag, ...] = (
+    (
+        "decontaminate",
+        "decontamination.path",
+        "GLOB",
+        "evaluation files whose lines are cut from the corpus",
+    ),
+    ("packing", "packing.kind", PACKINGS, "how documents become examples"),
+    (
+        "sequence_length",
+        "packing.sequence_length",
+        "TOKENS",
+        "tokens of an example, specials included",
+    ),
+    (
+        "single_segment_rate",
+        "packing.single_segment_rate",
+        "RATE",
+        "fraction of examples with one segment",
+    ),
+    (
+        "short_example_rate",
+        "packing.short_example_rate",
+        "RATE",
+        "fraction of examples cut short at random",
+    ),
+    ("seed", "packing.seed", "N", "seed of packing and of the order of examples"),
+    (
+        "validation_rate",
+        "shards.validation_rate",
+        "RATE",
+        "fraction of documents held out; 0 for none",
+    ),
+    ("test_rate", "shards.test_rate", "RATE", "fraction held out as a test split"),
+    ("shard_bytes", "shards.shard_bytes", "BYTES", "text of one train shard"),
+    ("compression", "shards.compression", COMPRESSIONS, "of the shards"),
+)
+_VOCABULARY_FLAGS: tuple[Flag, ...] = (
+    ("vocabulary_size", "vocabulary.size", "ENTRIES", "entries, specials included"),
+    (
+        "character_coverage",
+        "vocabulary.character_coverage",
+        "RATE",
+        "fraction of characters the alphabet covers",
+    ),
+    (
+        "max_characters",
+        "vocabulary.max_characters",
+        "N",
+        "most characters of the alphabet",
+    ),
+    (
+        "unused_tokens",
+        "vocabulary.unused_tokens",
+        "N",
+        "slots [unused0].. for later use",
+    ),
+    (
+        "user_tokens_file",
+        "vocabulary.user_tokens_file",
+        "FILE",
+        "entries to hold in any case, one a line",
+    ),
+    (
+        "morphemes",
+        "vocabulary.morphemes",
+        MORPHEME_SPLITTERS,
+        "split words into morphemes before counting",
+    ),
+    (
+        "validation_rate",
+        "vocabulary.validation_rate",
+        "RATE",
+        "fraction of documents to measure on and not to learn from",
+    ),
+)
 
 
 def make_preprocess_parser() -> argparse.ArgumentParser:
     """Makes the parser of `beam_pipelines.preprocess`."""
     parser = make_parser("beam_pipelines.preprocess", _PREPROCESS_TEXT)
     parser.epilog = _EPILOG
-    add = _adder(parser, PreprocessOptions)
-    add("input", "GLOB", "text files; several patterns separated by commas")
-    add("vocabulary", "FILE", "word pieces from beam_pipelines.build_vocabulary")
-    add("output", "DIR", "folder to make")
-    add("sequence_length", "TOKENS", "tokens of an example, specials included")
-    add("validation_rate", "RATE", "fraction of documents held out; 0 for none")
-    add("seed", "N", "seed of packing and of the order of examples")
-    add("single_segment_rate", "RATE", "fraction of examples with one segment")
-    add("short_example_rate", "RATE", "fraction of examples cut short at random")
-    add("max_bytes_per_word", "BYTES", "a longer word becomes [UNK]")
-    add("shard_bytes", "BYTES", "text that goes into one train shard")
-    _add_compression(parser)
-    _add_overwrite(parser, "DIR")
+    files = parser.add_argument_group("files")
+    _add_input(files)
+    files.add_argument(
+        "--vocabulary",
+        required=True,
+        metavar="FILE",
+        help="word pieces from beam_pipelines.build_vocabulary",
+    )
+    files.add_argument("--output", required=True, metavar="DIR", help="folder to make")
+    files.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="move what is at DIR aside, to DIR.old-1, and write anew",
+    )
+    files.add_argument(
+        "--resume", action="store_true", help="go on with a job that was stopped"
+    )
+    files.add_argument(
+        "--plan",
+        action="store_true",
+        help="say what would be done, with memory and time; write nothing",
+    )
+    settings = parser.add_argument_group("settings")
+    _add_flags(settings, (*_READ_FLAGS, *_PREPROCESS_FLAGS))
+    settings.add_argument(
+        "--near_duplicates",
+        action="store_true",
+        help="drop near-duplicates too, not only equal documents",
+    )
+    settings.add_argument(
+        "--keep_duplicates", action="store_true", help="keep equal documents"
+    )
+    running = parser.add_argument_group("running")
+    _add_workers(running)
+    running.add_argument(
+        "--shuffle",
+        choices=("auto", "files", "beam"),
+        default="auto",
+        help="how documents get to their shard: through files, with little memory, "
+        "or through Beam's own shuffle; auto: files on this machine, else beam",
+    )
     return parser
 
 
@@ -181,55 +222,112 @@ def make_vocabulary_parser() -> argparse.ArgumentParser:
     """Makes the parser of `beam_pipelines.build_vocabulary`."""
     parser = make_parser("beam_pipelines.build_vocabulary", _VOCABULARY_TEXT)
     parser.epilog = _EPILOG
-    add = _adder(parser, VocabularyOptions)
-    add("input", "GLOB", "text files; several patterns separated by commas")
-    add("output", "FILE", "vocabulary file to make")
-    add("vocabulary_size", "ENTRIES", "entries of the vocabulary, specials included")
-    add("character_coverage", "RATE", "fraction of characters the alphabet covers")
-    add("max_characters", "N", "most characters of the alphabet")
-    add("max_bytes_per_word", "BYTES", "longer words are not learned from")
-    _add_overwrite(parser, "FILE")
+    files = parser.add_argument_group("files")
+    _add_input(files)
+    files.add_argument("--output", required=True, metavar="FILE", help="file to make")
+    files.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="move what is at FILE aside, to FILE.old-1, and write anew",
+    )
+    settings = parser.add_argument_group("settings")
+    _add_flags(settings, (*_VOCABULARY_FLAGS, *_READ_FLAGS))
+    _add_workers(parser.add_argument_group("running"))
     return parser
 
 
-def _adder(parser: argparse.ArgumentParser, options_class: type) -> Any:
-    """Returns a function that adds a flag with its dataclass default."""
-    fields = {field.name: field for field in dataclasses.fields(options_class)}
+def _add_input(group: Any) -> None:
+    group.add_argument(
+        "--config",
+        metavar="FILE",
+        help="YAML of settings, inputs with names, formats and weights among them",
+    )
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="one setting, such as filters.min_characters=10; may be repeated",
+    )
+    group.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="files; several patterns separated by commas; may be repeated",
+    )
 
-    def add(name: str, metavar: str, text: str) -> None:
-        default = fields[name].default
-        if default is dataclasses.MISSING:
-            parser.add_argument(f"--{name}", required=True, metavar=metavar, help=text)
-            return
-        parser.add_argument(
+
+def _add_workers(group: Any) -> None:
+    group.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="processes on this machine; 0: one, or one a core for over 100 MB",
+    )
+
+
+def _add_flags(group: Any, flags: tuple[Flag, ...]) -> None:
+    for name, key, form, text in flags:
+        default = _default(key)
+        shown = "none" if default == "" else default
+        is_choice = isinstance(form, tuple)
+        group.add_argument(
             f"--{name}",
             type=type(default),
-            default=default,
-            metavar=metavar,
-            help=f"{text} (default: %(default)s)",
+            choices=form if is_choice else None,
+            metavar=None if is_choice else form,
+            help=f"{text} (default: {shown})".replace("%", "%%"),
         )
 
-    return add
+
+def _default(key: str) -> Any:
+    section, name = key.split(".")
+    kind = typing.get_type_hints(DataConfig)[section]
+    if section == "inputs":
+        kind = typing.get_args(kind)[0]
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    return fields[name].default
 
 
-def _add_compression(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--compression",
-        choices=("gzip", "none"),
-        default="gzip",
-        help="of the shards (default: %(default)s)",
-    )
+def load_settings(arguments: argparse.Namespace) -> DataConfig:
+    """Makes the settings of file, flags and `--set`.
 
-
-def _add_overwrite(parser: argparse.ArgumentParser, metavar: str) -> None:
-    parser.add_argument(
-        "--overwrite",
-        action="store_true",
-        help=f"move what is at {metavar} aside, to {metavar}.old-1, and write anew",
-    )
-
-
-def from_arguments(options_class: type, arguments: argparse.Namespace) -> Any:
-    """Makes an options dataclass of parsed arguments."""
-    names = [field.name for field in dataclasses.fields(options_class)]
-    return options_class(**{name: getattr(arguments, name) for name in names})
+    Raises:
+        UsageError: A wrong value or key, or no input.
+    """
+    sections: dict[str, Any] = {}
+    of_inputs: dict[str, Any] = {}
+    flags = (*_READ_FLAGS, *_PREPROCESS_FLAGS)
+    if hasattr(arguments, "vocabulary_size"):
+        flags = (*_READ_FLAGS, *_VOCABULARY_FLAGS)
+    for name, key, _, _ in flags:
+        value = getattr(arguments, name)
+        section, setting = key.split(".")
+        if value is not None:
+            keys = (
+                of_inputs if section == "inputs" else sections.setdefault(section, {})
+            )
+            keys[setting] = value
+    if getattr(arguments, "near_duplicates", False):
+        sections.setdefault("deduplication", {})["near"] = True
+    if getattr(arguments, "keep_duplicates", False):
+        sections.setdefault("deduplication", {})["exact"] = False
+    if arguments.input:
+        sections["inputs"] = [{"path": path, **of_inputs} for path in arguments.input]
+    elif of_inputs:
+        flag = f"--{next(iter(of_inputs))}"
+        raise UsageError(
+            f"{flag} without --input",
+            expected="such flags with the files they are about",
+            fix="Write it into the inputs of the --config file.",
+        )
+    config = load_config_as(DataConfig, arguments.config, arguments.set, sections)
+    if not config.inputs:
+        raise UsageError(
+            "no input",
+            expected="--input=GLOB, or inputs in the file of --config",
+            fix="Name the text files, such as --input='corpus/*.txt'.",
+        )
+    return config

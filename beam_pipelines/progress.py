@@ -1,7 +1,7 @@
 """Progress bars of a run in this process, with ETA and MB/s.
 
-`DoFn`s call `advance`; the drivers wrap the run in `show_progress`. On remote
-runners the counters live elsewhere, and nothing is shown.
+`DoFn`s call `advance`; the drivers wrap the run in `show_progress`. Where the
+work is done by other processes, what they have finished is asked for instead.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -24,6 +25,7 @@ from rich.progress import (
 
 REFRESH_SECS = 0.25
 PLAIN_SECS = 10.0
+ASK_SECS = 2.0
 _done_bytes: dict[str, int] = {}
 
 
@@ -33,19 +35,29 @@ def advance(stage: str, size_bytes: int) -> None:
 
 
 @contextlib.contextmanager
-def show_progress(total_bytes: Mapping[str, int]) -> Iterator[None]:
-    """Shows one bar a stage on stderr while the block runs.
+def show_progress(
+    total_bytes: Mapping[str, int],
+    ask: Mapping[str, Callable[[], int]] | None = None,
+    stream: TextIO | None = None,
+) -> Iterator[None]:
+    """Shows one bar a stage while the block runs.
 
     On a terminal the bars move; elsewhere a plain line is printed at most
     every 10 seconds.
 
     Args:
         total_bytes: Expected bytes by stage, in order; an estimate will do.
+        ask: How to learn, by stage, the bytes done by other processes.
+        stream: Where to; None: stderr.
     """
+    stream = stream or sys.stderr
     _done_bytes.clear()
     finished = threading.Event()
-    target = _show_bars if sys.stderr.isatty() else _print_lines
-    thread = threading.Thread(target=target, args=(total_bytes, finished), daemon=True)
+    if ask:
+        threading.Thread(target=_ask, args=(ask, finished), daemon=True).start()
+    target = _show_bars if stream.isatty() else _print_lines
+    arguments = (total_bytes, finished, stream)
+    thread = threading.Thread(target=target, args=arguments, daemon=True)
     thread.start()
     try:
         yield
@@ -54,14 +66,23 @@ def show_progress(total_bytes: Mapping[str, int]) -> Iterator[None]:
         thread.join()
 
 
-def _show_bars(total_bytes: Mapping[str, int], finished: threading.Event) -> None:
+def _ask(ask: Mapping[str, Callable[[], int]], finished: threading.Event) -> None:
+    while not finished.wait(ASK_SECS):
+        for stage, done_bytes in ask.items():
+            with contextlib.suppress(OSError, ValueError):
+                _done_bytes[stage] = done_bytes()
+
+
+def _show_bars(
+    total_bytes: Mapping[str, int], finished: threading.Event, stream: TextIO
+) -> None:
     with Progress(
         TextColumn("{task.description:>6}"),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=Console(file=stream),
     ) as progress:
         tasks = {
             stage: progress.add_task(stage, total=total, start=False)
@@ -80,10 +101,12 @@ def _show_bars(total_bytes: Mapping[str, int], finished: threading.Event) -> Non
                 )
 
 
-def _print_lines(total_bytes: Mapping[str, int], finished: threading.Event) -> None:
+def _print_lines(
+    total_bytes: Mapping[str, int], finished: threading.Event, stream: TextIO
+) -> None:
     start = time.monotonic()
     while not finished.wait(PLAIN_SECS):
-        print(progress_line(total_bytes, time.monotonic() - start), file=sys.stderr)
+        print(progress_line(total_bytes, time.monotonic() - start), file=stream)
 
 
 def progress_line(total_bytes: Mapping[str, int], elapsed_secs: float) -> str:

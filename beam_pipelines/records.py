@@ -1,4 +1,4 @@
-"""Serialised examples in, TFRecord files out: our own framing.
+"""Serialised examples in, the bytes of a TFRecord file out: our own framing.
 
 Feeds `shards.py`. Beam's TFRecord sink numbers its shards at random and does
 not give the same bytes twice, so the twelve bytes of framing are written here.
@@ -6,19 +6,15 @@ not give the same bytes twice, so the twelve bytes of framing are written here.
 
 from __future__ import annotations
 
-import contextlib
-import gzip
-import hashlib
-import os
 import struct
+import zlib
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import BinaryIO
 
 import google_crc32c
 
 COMPRESSIONS = {"gzip": "GZIP", "none": ""}  # Ours: as TensorFlow names it.
 _GZIP_LEVEL = 1
+_GZIP_FORMAT = 31  # zlib's number for a gzip header, with no name and no time.
 _BLOCK_BYTES = 2**20
 
 
@@ -34,57 +30,39 @@ def _masked_crc32c(data: bytes) -> bytes:
     return struct.pack("<I", (rotated + 0xA282EAD8) & 0xFFFFFFFF)
 
 
-def write_records(
-    path: Path, records: Iterable[bytes], *, compression: str
-) -> tuple[int, str]:
-    """Writes a TFRecord file under a temporary name, then renames it.
+def record_blocks(records: Iterable[bytes], compression: str) -> Iterator[bytes]:
+    """Makes the content of a TFRecord file.
 
     Args:
-        path: The final name.
         records: Serialised examples.
         compression: "gzip" or "none".
 
-    Returns:
-        Size in bytes and sha256 of the file.
-
-    Raises:
-        OSError: The file cannot be written; nothing is left of it.
+    Yields:
+        Blocks of about a megabyte; the same records give the same bytes.
     """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("wb") as file, _compressed(file, compression) as stream:
-            for block in _blocks(records):
-                stream.write(block)
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
-            digest = hashlib.file_digest(written, "sha256").hexdigest()
-        size_bytes = partial.stat().st_size
-        partial.rename(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    return size_bytes, digest
+    blocks = _blocks(map(frame_record, records))
+    return gzip_blocks(blocks) if compression == "gzip" else blocks
 
 
-@contextlib.contextmanager
-def _compressed(file: BinaryIO, compression: str) -> Iterator[BinaryIO]:
-    if compression == "none":
-        yield file
-        return
-    # No name and no time in the header: the same records give the same bytes.
-    with gzip.GzipFile(
-        filename="", mode="wb", fileobj=file, compresslevel=_GZIP_LEVEL, mtime=0
-    ) as stream:
-        yield stream  # type: ignore[misc]
+def make_compressor() -> zlib._Compress:
+    """Makes what `gzip_blocks` compresses with."""
+    return zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_FORMAT)
 
 
-def _blocks(records: Iterable[bytes]) -> Iterator[bytes]:
+def gzip_blocks(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Compresses blocks; nothing of time or place goes into the result."""
+    compressor = make_compressor()
+    for block in blocks:
+        yield compressor.compress(block)
+    yield compressor.flush()
+
+
+def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
     block: list[bytes] = []
     size_bytes = 0
-    for record in records:
-        framed = frame_record(record)
-        block.append(framed)
-        size_bytes += len(framed)
+    for piece in pieces:
+        block.append(piece)
+        size_bytes += len(piece)
         if size_bytes >= _BLOCK_BYTES:
             yield b"".join(block)
             block, size_bytes = [], 0

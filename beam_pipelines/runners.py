@@ -6,25 +6,41 @@ Used by both drivers, between their options and their pipeline.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import dataclasses
 import difflib
 import itertools
 import logging
+import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TextIO
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import (
     DirectOptions,
+    GoogleCloudOptions,
     PipelineOptions,
     StandardOptions,
 )
 
 from beam_pipelines.progress import show_progress
+from beam_pipelines.runner_flags import (
+    LOCAL_RUNNER,
+    LONG_NAMES,
+    check_runner,
+    register_flags,
+    runner_name,
+    with_defaults,
+)
 from electra_keras import errors
-from electra_keras.errors import ElectraError, UsageError
+from electra_keras.errors import ElectraError, UsageError, find_causes
 
-_LOCAL_RUNNER = "FnApiRunner"
+# Below this much text starting processes costs more than it gains.
+ONE_PROCESS_BYTES = 100 * 10**6
+WORKER_BYTES = 900 * 10**6  # TensorFlow, the tokenizer and a shard at work.
+SHUFFLE_FACTOR = 5  # Bytes of memory per byte that the local runner shuffles.
 # Lines of a traceback's text, without Beam's remark on the step.
 _STEP = r"(?: \[while running .*\])?$"
 _FAILURE = re.compile(rf"^((?:[\w.]+\.)?\w+(?:Error|Exception): .*?){_STEP}", re.M)
@@ -41,6 +57,7 @@ def parse_arguments(
     Exits with 2 on a flag that neither knows, naming the nearest valid one.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
+    register_flags(arguments)
     beam_flags = _beam_flags()
     our_flags = list(parser._option_string_actions)
     # First, since argparse would rather tell of the required one that is
@@ -48,7 +65,7 @@ def parse_arguments(
     for argument in arguments:
         name = argument.split("=")[0]
         if re.match("-+[A-Za-z]", name) and name not in {*our_flags, *beam_flags}:
-            parser.error(f"unknown flag {name}{_hint(name, our_flags, beam_flags)}")
+            parser.error(f"unknown flag {name}{_hint(name, [*our_flags, *beam_flags])}")
     options, rest = parser.parse_known_args(arguments)
     for previous, argument in itertools.pairwise(["", *rest]):
         if not argument.startswith("-") and previous not in beam_flags:
@@ -57,11 +74,9 @@ def parse_arguments(
     return options
 
 
-def _hint(name: str, *flag_groups: Iterable[str]) -> str:
-    for flags in flag_groups:
-        for nearest in difflib.get_close_matches(name, flags, n=1):
-            return f"; did you mean {nearest}?"
-    return ""
+def _hint(name: str, flags: Iterable[str]) -> str:
+    nearest = difflib.get_close_matches(name, flags, n=1)
+    return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
 def _beam_flags() -> set[str]:
@@ -74,57 +89,167 @@ def _beam_flags() -> set[str]:
     return flags
 
 
-def make_pipeline_options(beam_arguments: Sequence[str]) -> PipelineOptions:
-    """Makes Beam's options; the default runner is this process.
+@dataclasses.dataclass(frozen=True)
+class Runner:
+    """Runs the pipelines of a job.
 
-    Raises:
-        UsageError: `--direct_running_mode=multi_threading`.
+    Attributes:
+        arguments: Flags of Beam.
+        workers: Processes of the local runner; others choose for themselves.
+        debug: Leave Beam's errors and logs as they are.
     """
-    options = PipelineOptions(list(beam_arguments))
-    if options.view_as(DirectOptions).direct_running_mode == "multi_threading":
-        raise UsageError(
-            "--direct_running_mode=multi_threading",
-            expected="in_memory or multi_processing: with threads Beam 2.77 loses "
-            "records without a word (a race in its output buffers)",
-            fix="Leave the flag out.",
-        )
-    standard = options.view_as(StandardOptions)
-    # "DirectRunner" first looks for Prism, a binary to download.
-    if standard.runner in (None, "DirectRunner", "direct"):
-        standard.runner = _LOCAL_RUNNER
-    return options
+
+    arguments: tuple[str, ...]
+    workers: int
+    debug: bool
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the pipelines run on this machine, in Beam's own runner."""
+        return self.name == LOCAL_RUNNER
+
+    @property
+    def name(self) -> str:
+        """As Beam calls it."""
+        return runner_name(PipelineOptions(list(self.arguments)))
+
+    def options(self) -> PipelineOptions:
+        """Makes Beam's options."""
+        options = PipelineOptions(list(self.arguments))
+        standard = options.view_as(StandardOptions)
+        standard.runner = LONG_NAMES.get(self.name, self.name)
+        if self.is_local and self.workers > 1:
+            direct = options.view_as(DirectOptions)
+            direct.direct_running_mode = "multi_processing"
+            direct.direct_num_workers = self.workers
+        return options
+
+    @property
+    def temp_location(self) -> str:
+        """Where the runner may put files for a while, "" if it was not told."""
+        return self.options().view_as(GoogleCloudOptions).temp_location or ""
+
+    def pipeline(self) -> beam.Pipeline:
+        """Makes an empty pipeline."""
+        return beam.Pipeline(options=self.options())
+
+    def run(
+        self,
+        pipeline: beam.Pipeline,
+        total_bytes: Mapping[str, int],
+        done_bytes: Mapping[str, Callable[[], int]] | None = None,
+    ) -> None:
+        """Runs a pipeline to its end, with progress bars.
+
+        Args:
+            pipeline: From `pipeline`.
+            total_bytes: Expected bytes of text by stage, for the bars.
+            done_bytes: How to ask, by stage, what workers elsewhere have done.
+
+        Raises:
+            ElectraError: A step failed.
+        """
+        if not self.debug:
+            logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+        in_process = self.is_local and self.workers == 1
+        ask = {} if in_process else done_bytes or {}
+        is_quiet = self.is_local and not in_process and not self.debug
+        try:
+            with (
+                _quiet_workers() if is_quiet else contextlib.nullcontext() as stream,
+                show_progress(total_bytes, ask, stream),
+            ):
+                result = pipeline.run()
+                try:
+                    result.wait_until_finish()
+                finally:
+                    _close(result)
+        except (ElectraError, OSError):
+            raise
+        except Exception as error:
+            if self.debug:
+                raise
+            if any(isinstance(x, KeyboardInterrupt) for x in find_causes(error)):
+                raise KeyboardInterrupt from None  # Within a step.
+            raise explain_failure(error) from None  # It may be the cause itself.
 
 
-def run_pipeline(
-    pipeline: beam.Pipeline, total_bytes: Mapping[str, int], *, debug: bool
-) -> None:
-    """Runs a pipeline to its end, with progress bars if it is in-process.
+def _close(result: Any) -> None:
+    """Ends Dask's client, and the cluster it may have started, which Beam leaves."""
+    if hasattr(result, "client") and hasattr(result, "futures"):
+        result.client.close()
+
+
+@contextlib.contextmanager
+def _quiet_workers() -> Iterator[TextIO]:
+    """Sends what worker processes write on stderr nowhere.
+
+    They log each step of their start before any log level applies; what goes
+    wrong in them comes back as an exception.
+
+    Yields:
+        The true stderr.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with (
+        open(os.devnull, "wb") as null,
+        os.fdopen(os.dup(saved), "w", buffering=1) as stream,
+    ):
+        os.dup2(null.fileno(), 2)
+        try:
+            yield stream
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def make_runner(
+    beam_arguments: Sequence[str], *, workers: int, text_bytes: int, debug: bool
+) -> Runner:
+    """Chooses the runner; by default this process, or several for much text.
 
     Args:
-        pipeline: Built, with options from `make_pipeline_options`.
-        total_bytes: Expected bytes of text by stage, for the bars.
+        beam_arguments: Flags of Beam.
+        workers: Processes of the local runner; 0 decides by the text.
+        text_bytes: Size of the input.
         debug: Leave Beam's errors and logs as they are.
 
     Raises:
-        ElectraError: A step failed.
+        UsageError: A runner or mode that loses data or cannot start here.
     """
-    if not debug:
-        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
-    options = pipeline.options
-    is_local = options.view_as(StandardOptions).runner == _LOCAL_RUNNER
-    mode = options.view_as(DirectOptions).direct_running_mode
-    try:
-        if is_local and mode == "in_memory":
-            with show_progress(total_bytes):
-                pipeline.run().wait_until_finish()
-        else:
-            pipeline.run().wait_until_finish()
-    except (ElectraError, OSError):
-        raise
-    except Exception as error:
-        if debug:
-            raise
-        raise explain_failure(error) from error
+    options = PipelineOptions(list(beam_arguments))
+    check_runner(options)
+    direct = options.view_as(DirectOptions)
+    if direct.direct_running_mode == "multi_processing" and not workers:
+        workers = direct.direct_num_workers or os.cpu_count() or 1
+    runner = Runner(tuple(with_defaults(beam_arguments, options)), workers or 1, debug)
+    if not workers and runner.is_local and text_bytes > ONE_PROCESS_BYTES:
+        affordable = int(0.7 * memory_bytes() / WORKER_BYTES)
+        workers = max(1, min(os.cpu_count() or 1, affordable))
+        runner = dataclasses.replace(runner, workers=workers)
+    return runner
+
+
+def memory_bytes() -> int:
+    """Memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def check_memory(text_bytes: int) -> None:
+    """Refuses to shuffle in this process what does not fit its memory.
+
+    Raises:
+        UsageError: Beam's local runner would need more than 70% of it.
+    """
+    needed = WORKER_BYTES + SHUFFLE_FACTOR * text_bytes
+    if needed > 0.7 * memory_bytes():
+        raise UsageError(
+            f"--shuffle=beam for {text_bytes / 1e9:.1f} GB of text, which the local "
+            f"runner keeps in memory, about {needed / 1e9:.1f} GB",
+            expected=f"at most 70% of the {memory_bytes() / 1e9:.1f} GB here",
+            fix="Pass --shuffle=files, which needs little memory whatever the size.",
+        )
 
 
 def explain_failure(error: Exception) -> Exception:
@@ -133,11 +258,9 @@ def explain_failure(error: Exception) -> Exception:
     In this process the runner's error still holds ours; from a worker comes
     only the text of a traceback.
     """
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in find_causes(error):
         if isinstance(cause, ElectraError | OSError):
             return cause
-        cause = cause.__cause__ or cause.__context__
     ours = _OUR_FAILURE.findall(str(error))
     if ours:
         kind, received, expected, fix = ours[-1]

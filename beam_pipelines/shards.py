@@ -1,26 +1,39 @@
-"""Documents of a shard in, one TFRecord file and a row of counts out.
+"""Blocks of documents in, one TFRecord file and a row of counts out.
 
-Reads what `splitting.py` keyed, feeds `manifest.py`. Within a shard documents
-are sorted by hash, so the bytes do not depend on the order of arrival.
+Reads what `reading.py` placed, feeds `manifest.py`. Within a shard documents
+are sorted by hash, so the bytes do not depend on the order of arrival, and
+equal ones stand side by side: that is where copies are dropped.
 """
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 import numpy as np
 
-from beam_pipelines.options import PreprocessOptions
-from beam_pipelines.packing import Example, document_generator, pack_document
+from beam_pipelines import storage
+from beam_pipelines.config import DataConfig
+from beam_pipelines.copies import ChosenDocuments, choose_documents
+from beam_pipelines.document_blocks import DocumentBlock, concatenate
+from beam_pipelines.document_profile import histogram
+from beam_pipelines.encoding import encode_rows
+from beam_pipelines.jobs import Row, RowStore
+from beam_pipelines.packed_rows import (
+    PackedRows,
+    PackingSettings,
+    TokenizedDocuments,
+)
+from beam_pipelines.packing import pack_documents
 from beam_pipelines.progress import advance
-from beam_pipelines.records import write_records
-from beam_pipelines.splitting import READ_COUNTS_KEY, HashedDocument, ShardKey
+from beam_pipelines.records import record_blocks
+from beam_pipelines.rejected import RejectedDocuments
+from beam_pipelines.splitting import ShardKey, ShardPlan
 from beam_pipelines.tokenization import (
     TokenizerSpec,
     load_tokenizer,
@@ -28,144 +41,193 @@ from beam_pipelines.tokenization import (
 )
 from electra_keras.errors import ElectraError
 
+if TYPE_CHECKING:
+    from electra_keras.data.tokenizer import Tokenizer
+
 
 @dataclasses.dataclass(frozen=True)
 class ShardSettings:
     """What every shard is written with.
 
     Attributes:
-        folder: Where shards go.
+        folder: Where the outputs are made.
+        config: Of the job.
+        plan: Who belongs where.
+        sources: Path and input index of each file.
         tokenizer: What text becomes ids with.
         special_token_ids: Id by name: [PAD] [UNK] [CLS] [SEP] [MASK].
         vocabulary_size: V.
         token_ids_dtype: "uint16" or "int32".
-        sequence_length: S, the most tokens of an example.
-        seed: Of packing and of the order of examples.
-        single_segment_rate: Fraction of examples with one segment.
-        short_example_rate: Fraction of examples with a random target length.
-        compression: "gzip" or "none".
+        near_duplicates: Path of the list of them, or "".
     """
 
     folder: str
+    config: DataConfig
+    plan: ShardPlan
+    sources: tuple[tuple[str, int], ...]
     tokenizer: TokenizerSpec
     special_token_ids: dict[str, int]
     vocabulary_size: int
     token_ids_dtype: str
-    sequence_length: int
-    seed: int
-    single_segment_rate: float
-    short_example_rate: float
-    compression: str
+    near_duplicates: str = ""
 
-
-def shard_file(key: ShardKey, compression: str) -> str:
-    """Returns the name of a shard's file."""
-    suffix = ".gz" if compression == "gzip" else ""
-    return f"{key[0]}-{key[1]:05d}.tfrecord{suffix}"
-
-
-def pack_shard(
-    documents: Sequence[HashedDocument], settings: ShardSettings
-) -> tuple[list[Example], Counter[str]]:
-    """Tokenizes and packs the documents of one shard, in order of hash.
-
-    Returns:
-        The examples, those of one document side by side, and the counts.
-
-    Raises:
-        ElectraError: Tokens in and tokens out differ.
-    """
-    ordered = sorted(documents)
-    counts: Counter[str] = Counter(documents=len(ordered))
-    examples: list[Example] = []
-    tokenizer = load_tokenizer(settings.tokenizer)
-    unknown_id = settings.special_token_ids["[UNK]"]
-    texts = _counted(ordered, counts)
-    sentence_lists = tokenize_documents(texts, tokenizer)
-    for document, sentences in zip(ordered, sentence_lists, strict=True):
-        packed = pack_document(
-            sentences,
-            sequence_length=settings.sequence_length,
-            generator=document_generator(settings.seed, document.document_hash),
-            cls_id=settings.special_token_ids["[CLS]"],
-            sep_id=settings.special_token_ids["[SEP]"],
-            single_segment_rate=settings.single_segment_rate,
-            short_example_rate=settings.short_example_rate,
+    @property
+    def packing(self) -> PackingSettings:
+        """Settings of the packing."""
+        packing = self.config.packing
+        return PackingSettings(
+            sequence_length=packing.sequence_length,
+            cls_id=self.special_token_ids["[CLS]"],
+            sep_id=self.special_token_ids["[SEP]"],
+            packing=packing.kind,
+            seed=packing.seed,
+            single_segment_rate=packing.single_segment_rate,
+            short_example_rate=packing.short_example_rate,
         )
-        counts["documents_no_tokens"] += not packed
-        counts["text_tokens"] += sum(map(len, sentences))
-        for example in packed:
-            tokens = len(example.token_ids)
-            is_pair = example.first_segment_tokens < tokens
-            counts["tokens"] += tokens
-            counts["special_tokens"] += 3 if is_pair else 2
-            counts["single_segment_examples"] += not is_pair
-            counts["unknown_tokens"] += int(
-                np.count_nonzero(example.token_ids == unknown_id)
-            )
-        examples += packed
-    counts["examples"] = len(examples)
-    if counts["tokens"] - counts["special_tokens"] != counts["text_tokens"]:
-        raise ElectraError(
-            f"{counts['tokens'] - counts['special_tokens']} tokens came out of packing",
-            expected=f"the {counts['text_tokens']} that went in",
-            fix="This is a bug; please report it.",
-        )
-    return examples, counts
+
+    def file_name(self, key: ShardKey) -> str:
+        """Returns the name of a shard's file."""
+        suffix = ".gz" if self.config.shards.compression == "gzip" else ""
+        return f"{shard_name(key)}.tfrecord{suffix}"
 
 
-def _counted(
-    documents: Iterable[HashedDocument], counts: Counter[str]
-) -> Iterator[bytes]:
-    for document in documents:
-        size_bytes = len(document.text)
-        counts["text_bytes"] += size_bytes
-        counts["lines"] += document.text.count(b"\n") + 1
-        advance("write", size_bytes)
-        yield document.text
+def shard_name(key: ShardKey) -> str:
+    """Returns the name of a shard, as its unit of work and its file have it."""
+    return f"{key[0]}-{key[1]:05d}"
 
 
 def write_shard(
-    key: ShardKey, documents: Sequence[HashedDocument], settings: ShardSettings
-) -> dict[str, Any]:
+    key: ShardKey, blocks: Sequence[DocumentBlock], settings: ShardSettings
+) -> Row:
     """Writes one shard.
 
     Args:
         key: Split and index.
-        documents: In any order.
+        blocks: Its documents, in any order.
         settings: Of all shards.
 
     Returns:
-        A row for `manifest.py`: "split", "file", "examples", "tokens",
-        "bytes", "sha256" and "counts". "file" is "" if the shard would have
-        been empty, then it is not written.
+        A row for `manifest.py`. "file" is "" if the shard would have been
+        empty, then it is not written.
 
     Raises:
-        OSError: The file cannot be written.
+        ElectraError: Tokens in and tokens out differ.
+        OSError: A file cannot be written.
     """
-    from electra_keras.data.features import encode_example
-
-    examples, counts = pack_shard(documents, settings)
-    row = {
-        "split": key[0],
-        "file": "",
-        "examples": len(examples),
-        "tokens": counts["tokens"],
-        "bytes": 0,
-        "sha256": "",
-        "counts": dict(counts),
+    rejected = RejectedDocuments()
+    row: Row = {"split": key[0], "file": "", "files": [], "text_bytes": 0}
+    if not blocks:
+        return row | {"counts": {}, "rejected": {}}
+    block = concatenate(blocks)
+    chosen = choose_documents(key, block, settings, rejected)
+    tokenizer = load_tokenizer(settings.tokenizer)
+    documents = tokenize_documents(chosen.texts, tokenizer)
+    advance("write", len(block.text))
+    packed = pack_documents(documents, chosen.hashes, settings.packing)
+    _check_tokens(documents, packed)
+    document_tokens = np.diff(documents.line_splits[documents.document_splits])
+    kept = np.flatnonzero(document_tokens[: chosen.unique] > 0)
+    for number in np.flatnonzero(document_tokens[: chosen.unique] == 0).tolist():
+        rejected.add("no_tokens", **chosen.describe(number, settings.sources))
+    row |= {
+        "text_bytes": len(block.text),
+        "counts": _count(documents, packed, chosen, document_tokens, tokenizer),
+        "kept_by_input": _kept_by_input(chosen, kept, settings.sources),
+        "rejected": dict(rejected.counts),
+        "rejected_samples": rejected.samples,
+        "used_ids": _used_ids(documents, settings.vocabulary_size),
+        "histograms": {
+            "tokens_per_document": histogram(
+                "tokens_per_document", document_tokens[kept]
+            ),
+            "tokens_per_example": histogram("tokens_per_example", packed.row_tokens),
+        },
+        "top_copies": chosen.top_copies,
+        "shown": chosen.shown,
+        "files": rejected.write(settings.folder, shard_name(key)),
     }
-    if not examples:
-        return row
-    records = (
-        encode_example(*examples[index], settings.token_ids_dtype)
-        for index in _shuffled(len(examples), key, settings.seed)
-    )
-    file = shard_file(key, settings.compression)
-    row["bytes"], row["sha256"] = write_records(
-        Path(settings.folder) / file, records, compression=settings.compression
-    )
-    return row | {"file": file}
+    row["counts"]["documents_in"] = len(block)
+    if len(packed):
+        _write_records(key, packed, settings, row)
+    return row
+
+
+def _write_records(
+    key: ShardKey, packed: PackedRows, settings: ShardSettings, row: Row
+) -> None:
+    order = _shuffled(len(packed), key, settings.config.packing.seed)
+    records = encode_rows(packed, settings.token_ids_dtype, order)
+    name = settings.file_name(key)
+    blocks = record_blocks(records, settings.config.shards.compression)
+    size_bytes, sha256 = storage.write_file(storage.join(settings.folder, name), blocks)
+    row |= {"file": name, "bytes": size_bytes, "sha256": sha256}
+    row |= {"examples": len(packed), "tokens": len(packed.token_ids)}
+    row["files"].append([name, size_bytes, sha256])
+
+
+def _check_tokens(documents: TokenizedDocuments, packed: PackedRows) -> None:
+    received = len(packed.token_ids) - packed.special_tokens
+    if received != len(documents.token_ids):
+        raise ElectraError(
+            f"{received} tokens came out of packing",
+            expected=f"the {len(documents.token_ids)} that went in",
+            fix="This is a bug; please report it.",
+        )
+
+
+def _count(
+    documents: TokenizedDocuments,
+    packed: PackedRows,
+    chosen: ChosenDocuments,
+    document_tokens: np.ndarray,
+    tokenizer: Tokenizer,
+) -> dict[str, int]:
+    ids = documents.token_ids
+    unknown = tokenizer.vocabulary.special_token_ids["[UNK]"]
+    return {
+        "documents": int(np.count_nonzero(document_tokens[: chosen.unique])),
+        "copies": len(chosen.texts),
+        "copy_groups": chosen.copy_groups,
+        "lines": len(documents.line_splits) - 1,
+        "text_bytes": sum(map(len, chosen.texts)),
+        "text_tokens": len(ids),
+        "words": int(_begins_word(tokenizer)[ids].sum()),
+        "unknown_tokens": int(np.count_nonzero(ids == unknown)),
+        "examples": len(packed),
+        "tokens": len(packed.token_ids),
+        "special_tokens": packed.special_tokens,
+        "single_segment_examples": packed.single_segment_rows,
+        "blocks": 0 if packed.block_tokens is None else len(packed.block_tokens),
+    }
+
+
+_word_starts: dict[int, np.ndarray] = {}
+
+
+def _begins_word(tokenizer: Tokenizer) -> np.ndarray:
+    """Tells of each entry whether it can begin a word: bool (V,)."""
+    if id(tokenizer) not in _word_starts:
+        entries = tokenizer.vocabulary.entries
+        _word_starts[id(tokenizer)] = np.array(
+            [not entry.startswith("##") for entry in entries]
+        )
+    return _word_starts[id(tokenizer)]
+
+
+def _kept_by_input(
+    chosen: ChosenDocuments, kept: np.ndarray, sources: Sequence[tuple[str, int]]
+) -> dict[str, int]:
+    input_indices = np.array([index for _, index in sources])
+    indices = input_indices[chosen.source_indices[kept]]
+    values, counts = np.unique(indices, return_counts=True)
+    pairs = zip(values.tolist(), counts.tolist(), strict=True)
+    return {str(index): count for index, count in pairs}
+
+
+def _used_ids(documents: TokenizedDocuments, vocabulary_size: int) -> str:
+    """Which entries occur: a bit each, in base64."""
+    used = np.bincount(documents.token_ids, minlength=vocabulary_size) > 0
+    return base64.b64encode(np.packbits(used).tobytes()).decode("ascii")
 
 
 def _shuffled(count: int, key: ShardKey, seed: int) -> list[int]:
@@ -175,63 +237,84 @@ def _shuffled(count: int, key: ShardKey, seed: int) -> list[int]:
     return np.random.Generator(bits).permutation(count).tolist()
 
 
+@dataclasses.dataclass(frozen=True)
+class ShardToWrite:
+    """A unit of writing.
+
+    Attributes:
+        key: Split and index.
+        blocks: File below the folder, start and length of each block.
+    """
+
+    key: ShardKey
+    blocks: tuple[tuple[str, int, int], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class WriteShardFromFiles:
+    """Task: writes a shard of blocks that lie in files."""
+
+    settings: ShardSettings
+
+    def run(self, payload: ShardToWrite) -> Row:
+        """Writes one shard."""
+        blocks = [
+            DocumentBlock.from_bytes(data)
+            for data in _read_blocks(self.settings.folder, payload.blocks)
+        ]
+        return write_shard(payload.key, blocks, self.settings)
+
+
+def _read_blocks(
+    folder: str, places: Iterable[tuple[str, int, int]]
+) -> Iterator[bytes]:
+    for name, start, length in places:
+        with storage.open_file(storage.join(folder, name)) as file:
+            file.seek(start)
+            yield file.read(length)
+
+
 class _WriteShardFn(beam.DoFn):
-    """(shard key, chunks) -> row."""
+    """(shard index, packed blocks) -> its name, after its row is on disk."""
 
-    def __init__(self, settings: ShardSettings) -> None:
+    def __init__(self, settings: ShardSettings, rows: RowStore) -> None:
         self._settings = settings
+        self._rows = rows
 
-    def process(
-        self, element: tuple[ShardKey, Iterable[list[Any]]]
-    ) -> Iterator[dict[str, Any]]:
-        key, chunks = element
-        rows = [row for chunk in chunks for row in chunk]
-        if tuple(key) == READ_COUNTS_KEY:
-            counts: Counter[str] = Counter()
-            for row in rows:
-                counts.update(row)
-            yield {"split": "", "counts": dict(counts)}
-            return
-        documents = [HashedDocument(*row) for row in rows]
-        yield write_shard(key, documents, self._settings)
+    def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[str]:
+        index, packed = element
+        key = self._settings.plan.keys()[index]
+        blocks = [DocumentBlock.from_bytes(data) for data in packed]
+        self._rows.save(shard_name(key), write_shard(key, blocks, self._settings))
+        yield shard_name(key)
 
 
 class WriteShards(beam.PTransform):
-    """(shard key, chunks of documents) -> one row of counts per shard."""
+    """(shard index, packed blocks) -> names, after the rows are on disk."""
 
-    def __init__(self, settings: ShardSettings) -> None:
+    def __init__(self, settings: ShardSettings, rows: RowStore) -> None:
         super().__init__()
         self._settings = settings
+        self._rows = rows
 
     def expand(self, grouped: beam.PCollection) -> beam.PCollection:
         """Adds the step to a pipeline."""
-        return grouped | beam.ParDo(_WriteShardFn(self._settings))
+        write = beam.ParDo(_WriteShardFn(self._settings, self._rows))
+        return grouped | write.with_output_types(str)
 
 
-def make_shard_settings(options: PreprocessOptions, folder: Path) -> ShardSettings:
-    """Reads the vocabulary, puts a copy into the folder and settles the rest.
+def used_entries(rows: Iterable[dict[str, Any]], vocabulary_size: int) -> int:
+    """Counts the vocabulary entries that occur in any shard."""
+    used = np.zeros((vocabulary_size + 7) // 8, np.uint8)
+    for row in rows:
+        if "used_ids" in row:
+            used |= np.frombuffer(base64.b64decode(row["used_ids"]), np.uint8)
+    return int(np.unpackbits(used)[:vocabulary_size].sum())
 
-    Raises:
-        UsageError: The vocabulary file is missing or wrong.
-    """
-    from electra_keras.data.features import token_ids_dtype
-    from electra_keras.data.info import VOCABULARY_FILE
-    from electra_keras.data.tokenizer import Vocabulary
 
-    vocabulary = Vocabulary.load(options.vocabulary)
-    copy = folder / VOCABULARY_FILE
-    copy.write_bytes(vocabulary.text().encode("utf-8"))
-    return ShardSettings(
-        folder=str(folder),
-        tokenizer=TokenizerSpec(
-            str(copy), vocabulary.sha256, options.max_bytes_per_word
-        ),
-        special_token_ids=vocabulary.special_token_ids,
-        vocabulary_size=len(vocabulary),
-        token_ids_dtype=token_ids_dtype(len(vocabulary)),
-        sequence_length=options.sequence_length,
-        seed=options.seed,
-        single_segment_rate=options.single_segment_rate,
-        short_example_rate=options.short_example_rate,
-        compression=options.compression,
-    )
+def total_counts(rows: Iterable[dict[str, Any]]) -> Counter[str]:
+    """Adds up the counts of rows."""
+    total: Counter[str] = Counter()
+    for row in rows:
+        total.update(row["counts"])
+    return total

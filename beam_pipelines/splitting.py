@@ -1,8 +1,7 @@
-"""Documents in, keyed chunks of documents out: which shard holds what.
+"""Hashes of documents in, split and shard out: who belongs where.
 
-Reads ranges through `documents.py`, feeds the grouping that `shards.py`
-writes. Split and shard follow from the hash of the text alone, so they do not
-depend on seed, order, runner or number of workers.
+Used by `documents.py`. All of it follows from the hash of the clean text, so it
+does not depend on seed, order, runner or number of workers.
 """
 
 from __future__ import annotations
@@ -10,39 +9,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from typing import Any, NamedTuple
 
-import apache_beam as beam
+import numpy as np
 
-from beam_pipelines.documents import FileRange, read_documents
-from beam_pipelines.progress import advance
-
-TRAIN, VALIDATION = "train", "validation"
-# The counts of the readers travel as data, beside the documents, since not
-# every runner has metrics.
-READ_COUNTS_KEY = ("read", 0)
-CHUNK_BYTES = 4 * 2**20
-SHARD_BYTES = 16 * 2**20
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+SPLITS = (TRAIN, VALIDATION, TEST)
 
 ShardKey = tuple[str, int]
-
-
-class HashedDocument(NamedTuple):
-    """A document on its way to a shard; sorts in the order within it.
-
-    Attributes:
-        document_hash: blake2b of the text, 16 bytes.
-        source_index: Index of its file.
-        offset: Byte of the file at which it starts.
-        text: UTF-8.
-    """
-
-    document_hash: bytes
-    source_index: int
-    offset: int
-    text: bytes
 
 
 def hash_document(text: bytes) -> bytes:
@@ -57,77 +30,93 @@ class ShardPlan:
     Attributes:
         train_shards: Number of them.
         validation_shards: Number of them.
+        test_shards: Number of them.
         validation_rate: Fraction of documents in the validation split.
+        test_rate: Fraction of documents in the test split.
     """
 
     train_shards: int
     validation_shards: int
+    test_shards: int
     validation_rate: float
+    test_rate: float
 
-    def place(self, document_hash: bytes) -> ShardKey:
-        """Returns split and shard index of a document."""
-        draw = int.from_bytes(document_hash[:8], "little")
-        shard = int.from_bytes(document_hash[8:], "little")
-        if draw < self.validation_rate * 2**64:
-            return VALIDATION, shard % self.validation_shards
-        return TRAIN, shard % self.train_shards
+    def keys(self) -> list[ShardKey]:
+        """All shards, in the order of `place`."""
+        counts = (self.train_shards, self.validation_shards, self.test_shards)
+        return [
+            (split, index)
+            for split, count in zip(SPLITS, counts, strict=True)
+            for index in range(count)
+        ]
+
+    def place(self, hashes: np.ndarray) -> np.ndarray:
+        """Places documents.
+
+        Args:
+            hashes: uint64 (N, 2), from `document_blocks.hashes_to_columns`.
+
+        Returns:
+            int64 (N,), indices into `keys`.
+        """
+        draws, shards = hashes[:, 0], hashes[:, 1]
+        held_out = _below(draws, self.validation_rate)
+        tested = _below(draws, self.validation_rate + self.test_rate) & ~held_out
+        place = shards % np.uint64(self.train_shards)
+        if self.validation_shards:
+            within = shards % np.uint64(self.validation_shards)
+            place = np.where(held_out, self.train_shards + within, place)
+        if self.test_shards:
+            first = self.train_shards + self.validation_shards
+            within = shards % np.uint64(self.test_shards)
+            place = np.where(tested, first + within, place)
+        return place.astype(np.int64)
 
 
 def plan_shards(
-    text_bytes: int, validation_rate: float, shard_bytes: int = SHARD_BYTES
+    text_bytes: int,
+    *,
+    validation_rate: float,
+    test_rate: float = 0.0,
+    shard_bytes: int,
 ) -> ShardPlan:
     """Fixes the number of shards from the size of the input."""
     train_shards = max(1, math.ceil(text_bytes / shard_bytes))
-    validation_shards = max(1, round(train_shards * validation_rate))
+
+    def held_out_shards(rate: float) -> int:
+        return max(1, round(train_shards * rate)) if rate else 0
+
     return ShardPlan(
-        train_shards, validation_shards if validation_rate else 0, validation_rate
+        train_shards,
+        held_out_shards(validation_rate),
+        held_out_shards(test_rate),
+        validation_rate,
+        test_rate,
     )
 
 
-class _ReadRangeFn(beam.DoFn):
-    """FileRange -> (shard key, chunk of documents), and (…, [counts])."""
+def copies_of(hashes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """How often documents are used.
 
-    def __init__(self, plan: ShardPlan) -> None:
-        self._plan = plan
+    Args:
+        hashes: uint64 (N, 2).
+        weights: float64 (N,), of their inputs, times the sample rate.
 
-    def process(self, element: FileRange) -> Iterator[tuple[ShardKey, list[Any]]]:
-        counts: Counter[str] = Counter()
-        chunks: dict[ShardKey, list[tuple[bytes, int, int, bytes]]] = defaultdict(list)
-        buffered_bytes = 0
-        for document in read_documents(element.path, element.start, element.stop):
-            counts["documents_read"] += 1
-            counts["documents_malformed"] += document.malformed
-            if not document.text:
-                counts["documents_empty"] += 1
-                continue
-            text = document.text.encode("utf-8")
-            counts["text_bytes"] += len(text)
-            document_hash = hash_document(text)
-            # A plain tuple: Beam's coder has a fast path for it.
-            chunks[self._plan.place(document_hash)].append(
-                (document_hash, element.source_index, document.offset, text)
-            )
-            buffered_bytes += len(text)
-            if buffered_bytes >= CHUNK_BYTES:
-                yield from chunks.items()
-                advance("read", buffered_bytes)
-                chunks, buffered_bytes = defaultdict(list), 0
-        yield from chunks.items()
-        advance("read", buffered_bytes)
-        yield READ_COUNTS_KEY, [dict(counts)]
-
-
-class ReadDocuments(beam.PTransform):
-    """FileRange -> (shard key, list of `HashedDocument` fields).
-
-    Elements are chunks of up to some MB, since every element costs. Beside
-    them goes one (READ_COUNTS_KEY, [counts]) per range.
+    Returns:
+        int64 (N,): the weight, rounded up or down by hash such that the mean
+        is right. The draw is not the one that decides the split.
     """
+    # splitmix64's finisher over both halves: bits that nothing else looks at.
+    mixed = hashes[:, 0] ^ (hashes[:, 1] * np.uint64(0x9E3779B97F4A7C15))
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    whole = np.floor(weights)
+    draw = (mixed >> np.uint64(11)).astype(np.float64) / 2**53
+    return (whole + (draw < weights - whole)).astype(np.int64)
 
-    def __init__(self, plan: ShardPlan) -> None:
-        super().__init__()
-        self._plan = plan
 
-    def expand(self, ranges: beam.PCollection) -> beam.PCollection:
-        """Adds the step to a pipeline."""
-        return ranges | beam.ParDo(_ReadRangeFn(self._plan))
+def _below(draws: np.ndarray, rate: float) -> np.ndarray:
+    if rate >= 1:
+        return np.ones(len(draws), bool)
+    return draws < np.uint64(int(rate * 2**64))

@@ -7,12 +7,15 @@ when text is tokenized, so planning a job does not need it.
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from beam_pipelines import storage
+from beam_pipelines.packed_rows import TokenizedDocuments, make_splits
+from electra_keras.command_line import import_tensorflow_quietly
+from electra_keras.data.vocabulary import TokenizerConfig, Vocabulary
 from electra_keras.errors import ElectraError
 
 if TYPE_CHECKING:
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
 # The op's cost per call is that of some 100 lines: 1 line a call gives
 # 0.2 MB/s, 1000 lines 31 MB/s.
 BATCH_LINES = 4096
-BATCH_BYTES = 2**20
 _tokenizers: dict[TokenizerSpec, Tokenizer] = {}
 
 
@@ -47,9 +49,11 @@ def load_tokenizer(spec: TokenizerSpec) -> Tokenizer:
         ElectraError: The vocabulary file changed since the job was planned.
     """
     if spec not in _tokenizers:
-        from electra_keras.data.tokenizer import Tokenizer, TokenizerConfig, Vocabulary
+        import_tensorflow_quietly()
+        from electra_keras.data.tokenizer import Tokenizer
 
-        vocabulary = Vocabulary.load(spec.vocabulary)
+        text = storage.read_file(spec.vocabulary)
+        vocabulary = Vocabulary.parse(text, spec.vocabulary)
         if vocabulary.sha256 != spec.vocabulary_sha256:
             raise ElectraError(
                 f"{spec.vocabulary} changed while it was in use",
@@ -62,43 +66,40 @@ def load_tokenizer(spec: TokenizerSpec) -> Tokenizer:
 
 
 def tokenize_documents(
-    texts: Iterable[bytes], tokenizer: Tokenizer
-) -> Iterator[list[np.ndarray]]:
+    texts: Sequence[bytes], tokenizer: Tokenizer
+) -> TokenizedDocuments:
     """Tokenizes documents, many lines a call.
 
     Args:
-        texts: Documents, UTF-8; a line is a sentence.
+        texts: Documents, UTF-8. A line is a sentence, an empty line a change
+            of speaker.
         tokenizer: From `load_tokenizer`.
 
-    Yields:
-        For each document its sentences: int32 (tokens,) each, without
-        specials. A sentence of which nothing is left is empty.
+    Returns:
+        Their token ids, without specials. A line of which nothing is left is
+        empty.
     """
-    lines: list[bytes] = []
-    line_counts: list[int] = []
-    size_bytes = 0
-    for text in texts:
-        document_lines = text.split(b"\n")
-        lines += document_lines
-        line_counts.append(len(document_lines))
-        size_bytes += len(text)
-        if len(lines) >= BATCH_LINES or size_bytes >= BATCH_BYTES:
-            yield from _tokenize_batch(lines, line_counts, tokenizer)
-            lines, line_counts, size_bytes = [], [], 0
-    if lines:
-        yield from _tokenize_batch(lines, line_counts, tokenizer)
+    lines = b"\n".join(texts).split(b"\n") if texts else []
+    line_counts = np.fromiter((text.count(b"\n") for text in texts), np.int64) + 1
+    parts: list[np.ndarray] = []
+    lengths: list[np.ndarray] = []
+    for start in range(0, len(lines), BATCH_LINES):
+        ids, splits = _tokenize_lines(lines[start : start + BATCH_LINES], tokenizer)
+        parts.append(ids)
+        lengths.append(np.diff(splits))
+    is_empty = np.fromiter(map(len, lines), np.int64) == 0
+    return TokenizedDocuments(
+        np.concatenate([np.empty(0, np.int32), *parts]),
+        make_splits(np.concatenate([np.empty(0, np.int64), *lengths])),
+        make_splits(line_counts),
+        is_empty if is_empty.any() else None,
+    )
 
 
-def _tokenize_batch(
-    lines: list[bytes], line_counts: list[int], tokenizer: Tokenizer
-) -> Iterator[list[np.ndarray]]:
+def _tokenize_lines(
+    lines: list[bytes], tokenizer: Tokenizer
+) -> tuple[np.ndarray, np.ndarray]:
     import tensorflow as tf
 
     ragged = tokenizer.tokenize(tf.constant(lines, tf.string))
-    values = ragged.flat_values.numpy()
-    splits = ragged.row_splits.numpy().tolist()
-    line = 0
-    for count in line_counts:
-        bounds = splits[line : line + count + 1]
-        yield [values[a:b] for a, b in itertools.pairwise(bounds)]
-        line += count
+    return ragged.flat_values.numpy(), ragged.row_splits.numpy()

@@ -21,7 +21,8 @@ from rich.console import Console
 sys.path.insert(0, str(Path(__file__).parent))
 from quickstart_corpus import write_corpus
 
-from beam_pipelines.documents import find_files
+from beam_pipelines.config import InputConfig
+from beam_pipelines.sources import find_files
 from electra_keras.errors import UsageError
 
 PROJECT = Path(__file__).parent.parent
@@ -76,6 +77,7 @@ def plan_stages(options: argparse.Namespace, pattern: str, work: Path) -> list[S
                 f"--sequence_length={options.sequence_length}",
                 f"--validation_rate={options.validation_rate}",
                 "--seed=1",
+                "--resume",
             ],
             data / "COMPLETED",
         ),
@@ -120,7 +122,7 @@ def plan_stages(options: argparse.Namespace, pattern: str, work: Path) -> list[S
 
 def choose_vocabulary_size(pattern: str) -> int:
     """Chooses word pieces by the size of the text: 2,000 to 8,000."""
-    text_bytes = sum(file.text_bytes for file in find_files(pattern))
+    text_bytes = sum(file.text_bytes for file in find_files([InputConfig(pattern)]))
     return min(8000, max(2000, text_bytes // 150_000 * 1000))
 
 

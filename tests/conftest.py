@@ -113,7 +113,7 @@ class DataFolderMaker:
         import tensorflow as tf
 
         from electra_keras.data import features, info
-        from electra_keras.data.tokenizer import TokenizerConfig, Vocabulary
+        from electra_keras.data.vocabulary import TokenizerConfig, Vocabulary
 
         folder = self.folder / name
         folder.mkdir(parents=True)

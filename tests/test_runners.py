@@ -4,31 +4,69 @@ from __future__ import annotations
 
 import time
 
-import apache_beam as beam
 import pytest
-from apache_beam.options.pipeline_options import StandardOptions
+from apache_beam.options.pipeline_options import DirectOptions
 
-from beam_pipelines.documents import FileRange
+from beam_pipelines import runners
 from beam_pipelines.options import make_preprocess_parser
-from beam_pipelines.preprocess import build_pipeline
 from beam_pipelines.progress import advance, progress_line, show_progress
 from beam_pipelines.runners import (
+    Runner,
+    check_memory,
     explain_failure,
-    make_pipeline_options,
+    make_runner,
     parse_arguments,
 )
-from beam_pipelines.shards import ShardSettings
-from beam_pipelines.splitting import plan_shards
-from beam_pipelines.tokenization import TokenizerSpec
 from electra_keras.errors import ElectraError, UsageError
 
 OURS = ["--input=a", "--vocabulary=b", "--output=c"]
 
 
+def runner_of(flags: list[str], *, workers: int = 0, text_bytes: int = 0) -> Runner:
+    return make_runner(flags, workers=workers, text_bytes=text_bytes, debug=False)
+
+
 @pytest.mark.parametrize("flags", [[], ["--runner=DirectRunner"]])
 def test_default_runner_is_this_process(flags: list[str]) -> None:
-    options = make_pipeline_options(flags)
-    assert options.view_as(StandardOptions).runner == "FnApiRunner"
+    runner = runner_of(flags)
+    assert (runner.name, runner.is_local, runner.workers) == ("FnApiRunner", True, 1)
+
+
+def test_much_text_gets_a_process_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr(runners, "memory_bytes", lambda: 64 * 10**9)
+    assert runner_of([], text_bytes=10**9).workers == 4
+    assert runner_of([], text_bytes=10**9, workers=1).workers == 1
+    direct = runner_of([], text_bytes=10**9).options().view_as(DirectOptions)
+    assert direct.direct_running_mode == "multi_processing"
+    assert direct.direct_num_workers == 4
+    monkeypatch.setattr(runners, "memory_bytes", lambda: 2 * 10**9)
+    assert runner_of([], text_bytes=10**9).workers == 1
+
+
+def test_shuffle_in_memory_is_refused_beyond_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runners, "memory_bytes", lambda: 16 * 10**9)
+    check_memory(2 * 10**9)
+    with pytest.raises(UsageError, match="--shuffle=files"):
+        check_memory(3 * 10**9)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--direct_running_mode=multi_threading"], "loses records"),
+        (["--runner=FlinkRunner"], "without --flink_job_server_jar"),
+        (["--runner=SparkRunner"], "without --spark_job_server_jar"),
+        (["--runner=PrismRunner"], "without --prism_location"),
+    ],
+)
+def test_unsafe_and_unreachable_runners_are_refused(
+    flags: list[str], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        runner_of(flags)
 
 
 def test_flags_of_beam_are_kept_for_beam() -> None:
@@ -36,8 +74,8 @@ def test_flags_of_beam_are_kept_for_beam() -> None:
     options = parse_arguments(make_preprocess_parser(), [*OURS, *flags])
     assert options.beam_arguments == ["--runner", "DataflowRunner", "--project=p"]
     assert options.seed == 4
-    runner = make_pipeline_options(options.beam_arguments).view_as(StandardOptions)
-    assert runner.runner == "DataflowRunner"
+    runner = runner_of(options.beam_arguments)
+    assert (runner.name, runner.is_local) == ("DataflowRunner", False)
 
 
 REMOTE = """Traceback (most recent call last):
@@ -70,27 +108,6 @@ def test_our_error_is_found_among_the_causes() -> None:
     wrapped = RuntimeError("wrapped")
     wrapped.__context__ = ours
     assert explain_failure(wrapped) is ours
-
-
-def test_pipeline_uses_portable_transforms_and_has_one_leaf() -> None:
-    settings = ShardSettings(
-        "folder", TokenizerSpec("v", "0", 300), {}, 9, "uint16", 8, 1, 0, 0, "none"
-    )
-    pipeline = beam.Pipeline(options=make_pipeline_options([]))
-    ranges = [FileRange("a", 0, 0, 9)]
-    build_pipeline(pipeline, ranges, plan=plan_shards(9, 0.1), settings=settings)
-    transforms = pipeline.to_runner_api().components.transforms.values()
-    urns = {transform.spec.urn for transform in transforms}
-    assert "beam:transform:reshuffle:v1" not in urns
-    assert "beam:transform:read:v1" not in urns
-    consumed = {name for transform in transforms for name in transform.inputs.values()}
-    produced = {
-        name
-        for transform in transforms
-        if not transform.subtransforms
-        for name in transform.outputs.values()
-    }
-    assert len(produced - consumed) == 1
 
 
 def test_progress_is_a_plain_line_without_a_terminal(

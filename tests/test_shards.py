@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import hashlib
+import json
 import random
 from collections import Counter
 from pathlib import Path
@@ -13,164 +14,203 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from beam_pipelines.options import PreprocessOptions
-from beam_pipelines.records import frame_record, write_records
-from beam_pipelines.shards import (
-    ShardSettings,
-    make_shard_settings,
-    pack_shard,
-    write_shard,
+from beam_pipelines.config import (
+    DataConfig,
+    DeduplicationConfig,
+    InputConfig,
+    PackingConfig,
 )
-from beam_pipelines.splitting import (
-    HashedDocument,
-    hash_document,
-    plan_shards,
-)
+from beam_pipelines.document_blocks import DocumentBlock, hashes_to_columns
+from beam_pipelines.shards import ShardSettings, write_shard
+from beam_pipelines.splitting import ShardPlan, hash_document
+from beam_pipelines.tokenization import TokenizerSpec
 from electra_keras.data.features import parse_examples
+from electra_keras.data.vocabulary import Vocabulary
+
+TRAIN = ("train", 3)
 
 
-def hashed(texts: list[str]) -> list[HashedDocument]:
-    return [
-        HashedDocument(hash_document(text.encode()), 0, index, text.encode())
-        for index, text in enumerate(texts)
-    ]
-
-
-@pytest.fixture
-def documents(corpus_folder: Path) -> list[HashedDocument]:
-    return hashed((corpus_folder / "a.txt").read_text("utf-8").strip().split("\n\n"))
-
-
-@pytest.fixture
-def settings(tmp_path: Path, vocabulary_file: Path) -> ShardSettings:
-    options = PreprocessOptions(
-        "unused", str(vocabulary_file), "unused", sequence_length=32, seed=3
+def make_block(texts: list[str], source_index: int = 0) -> DocumentBlock:
+    data = [text.encode() for text in texts]
+    return DocumentBlock.make(
+        hashes_to_columns([hash_document(text) for text in data]),
+        np.full(len(data), source_index, np.uint32),
+        np.arange(len(data), dtype=np.uint64),
+        data,
     )
-    return make_shard_settings(options, tmp_path)
 
 
-def read_rows(path: Path, compression: str = "GZIP") -> list[list[int]]:
-    dataset = tf.data.TFRecordDataset(str(path), compression_type=compression)
+def read_rows(path: Path) -> list[list[int]]:
+    dataset = tf.data.TFRecordDataset(str(path), compression_type="GZIP")
     rows = next(iter(dataset.batch(10_000)))
     return parse_examples(rows, 32)["token_ids"].numpy().tolist()
 
 
+def read_rejected(folder: Path) -> list[tuple[str, int]]:
+    lines = gzip.decompress(
+        (folder / "rejected" / "train-00003.jsonl.gz").read_bytes()
+    ).splitlines()
+    rows = [json.loads(line) for line in lines]
+    return [(row["reason"], row["offset"]) for row in rows]
+
+
+@pytest.fixture
+def texts(corpus_folder: Path) -> list[str]:
+    return (corpus_folder / "a.txt").read_text("utf-8").strip().split("\n\n")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, vocabulary_file: Path) -> ShardSettings:
+    vocabulary = Vocabulary.load(vocabulary_file)
+    return ShardSettings(
+        folder=str(tmp_path),
+        config=DataConfig(
+            inputs=(InputConfig("a"), InputConfig("b", weight=2.5)),
+            packing=PackingConfig(sequence_length=32, seed=3),
+        ),
+        plan=ShardPlan(4, 1, 0, 0.1, 0.0),
+        sources=(("a.txt", 0), ("b.txt", 1)),
+        tokenizer=TokenizerSpec(str(vocabulary_file), vocabulary.sha256, 300),
+        special_token_ids=vocabulary.special_token_ids,
+        vocabulary_size=len(vocabulary),
+        token_ids_dtype="uint16",
+    )
+
+
+def with_packing(settings: ShardSettings, **changes: object) -> ShardSettings:
+    packing = dataclasses.replace(settings.config.packing, **changes)  # type: ignore[arg-type]
+    config = dataclasses.replace(settings.config, packing=packing)
+    return dataclasses.replace(settings, config=config)
+
+
 def test_shard_does_not_depend_on_the_order_of_arrival(
-    documents: list[HashedDocument], settings: ShardSettings, tmp_path: Path
+    texts: list[str], settings: ShardSettings, tmp_path: Path
 ) -> None:
+    block = make_block(texts)
     rows = []
     for seed in (1, 2):
-        random.Random(seed).shuffle(documents)
-        (tmp_path / str(seed)).mkdir()
+        order = list(range(len(texts)))
+        random.Random(seed).shuffle(order)
+        parts = [
+            DocumentBlock.make(
+                block.hashes[chosen],
+                block.source_indices[chosen],
+                block.offsets[chosen],
+                [texts[i].encode() for i in chosen],
+            )
+            for chosen in (order[:50], order[50:])
+        ]
         here = dataclasses.replace(settings, folder=str(tmp_path / str(seed)))
-        rows.append(write_shard(("train", 3), documents, here))
+        (tmp_path / str(seed)).mkdir()
+        rows.append(write_shard(TRAIN, parts, here))
     assert rows[0] == rows[1]
     file = tmp_path / "1" / "train-00003.tfrecord.gz"
     assert file.read_bytes() == (tmp_path / "2" / file.name).read_bytes()
     assert rows[0]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert rows[0]["bytes"] == file.stat().st_size
     assert rows[0]["examples"] == len(read_rows(file))
-
-
-def test_examples_are_those_of_packing_in_another_order(
-    documents: list[HashedDocument], settings: ShardSettings, tmp_path: Path
-) -> None:
-    examples, counts = pack_shard(documents, settings)
-    row = write_shard(("train", 0), documents, settings)
-    written = read_rows(tmp_path / row["file"])
-    packed = [
-        np.pad(example.token_ids, (0, 32 - len(example.token_ids))).tolist()
-        for example in examples
-    ]
-    assert written != packed
-    assert sorted(written) == sorted(packed)
-    assert counts["tokens"] == sum(id != 0 for line in written for id in line)
+    assert rows[0]["counts"]["documents_in"] == rows[0]["counts"]["documents"] == 120
 
 
 def test_packing_of_a_document_does_not_depend_on_the_others(
-    documents: list[HashedDocument], settings: ShardSettings
+    texts: list[str], settings: ShardSettings, tmp_path: Path
 ) -> None:
-    together, _ = pack_shard(documents, settings)
-    alone: Counter[bytes] = Counter()
-    for document in documents:
-        examples, _ = pack_shard([document], settings)
-        alone.update(example.token_ids.tobytes() for example in examples)
-    assert Counter(example.token_ids.tobytes() for example in together) == alone
+    row = write_shard(TRAIN, [make_block(texts[:20])], settings)
+    together = read_rows(tmp_path / row["file"])
+    alone: list[list[int]] = []
+    for text in texts[:20]:
+        row = write_shard(TRAIN, [make_block([text])], settings)
+        alone += read_rows(tmp_path / row["file"])
+    assert together != alone  # They are shuffled,
+    assert sorted(together) == sorted(alone)  # and nothing else.
 
 
-def test_duplicates_are_kept_and_documents_without_tokens_counted(
-    settings: ShardSettings,
+def test_equal_documents_are_dropped_but_the_earliest(
+    settings: ShardSettings, tmp_path: Path
 ) -> None:
-    examples, counts = pack_shard(hashed(["가나", "가나", "\u200e"]), settings)
-    assert len(examples) == 2
-    assert (counts["documents"], counts["documents_no_tokens"]) == (3, 1)
+    blocks = [make_block(["가나", "다", "가나", "\u200e", "가나"])]
+    row = write_shard(TRAIN, blocks, settings)
+    assert row["examples"] == 2
+    assert row["rejected"] == {"duplicate": 2, "no_tokens": 1}
+    assert sorted(read_rejected(tmp_path)) == [
+        ("duplicate", 2),
+        ("duplicate", 4),
+        ("no_tokens", 3),
+    ]
+    counts = row["counts"]
+    assert (counts["documents_in"], counts["documents"]) == (5, 2)
+    assert counts["copy_groups"] == 1
+    assert row["top_copies"] == [
+        {"copies": 3, "source": "a.txt", "offset": 0, "text": "가나"}
+    ]
+    config = dataclasses.replace(
+        settings.config, deduplication=DeduplicationConfig(exact=False)
+    )
+    kept = write_shard(TRAIN, blocks, dataclasses.replace(settings, config=config))
+    assert kept["examples"] == 4
+
+
+def test_earliest_copy_is_that_of_the_first_file(
+    settings: ShardSettings, tmp_path: Path
+) -> None:
+    blocks = [make_block(["가나", "라"], 1), make_block(["라", "가나"], 0)]
+    row = write_shard(TRAIN, blocks, settings)
+    assert row["kept_by_input"] == {"0": 2}
+    assert sorted(read_rejected(tmp_path)) == [("duplicate", 0), ("duplicate", 1)]
+
+
+def test_heavy_inputs_repeat_in_training_with_randomness_of_their_own(
+    texts: list[str], settings: ShardSettings, tmp_path: Path
+) -> None:
+    block = make_block(texts[:40], source_index=1)  # Weight 2.5.
+    row = write_shard(TRAIN, [block], settings)
+    rows = Counter(map(tuple, read_rows(tmp_path / row["file"])))
+    once = write_shard(TRAIN, [make_block(texts[:40])], settings)
+    assert once["counts"]["copies"] == once["counts"]["documents"] == 40
+    assert row["counts"]["documents"] == 40
+    assert 80 < row["counts"]["copies"] < 120
+    assert len(rows) > once["examples"]  # Copies are packed otherwise.
+    held_out = write_shard(("validation", 0), [block], settings)
+    assert held_out["counts"]["copies"] == 40
+
+
+def test_near_duplicates_of_the_list_are_dropped(
+    settings: ShardSettings, tmp_path: Path
+) -> None:
+    block = make_block(["가", "나", "다"])
+    np.savez(tmp_path / "near.npz", dropped=block.ids[1:2], shown=block.ids[:2])
+    settings = dataclasses.replace(settings, near_duplicates=str(tmp_path / "near.npz"))
+    row = write_shard(TRAIN, [block], settings)
+    assert row["rejected"] == {"near_duplicate": 1}
+    assert row["shown"] == {"0": "가", "1": "나"}
+    assert row["counts"]["documents"] == 2
 
 
 def test_empty_shard_is_not_written(settings: ShardSettings, tmp_path: Path) -> None:
-    row = write_shard(("train", 0), hashed(["\u200e"]), settings)
-    assert (row["file"], row["examples"]) == ("", 0)
+    assert write_shard(TRAIN, [], settings)["file"] == ""
+    row = write_shard(TRAIN, [make_block(["\u200e"])], settings)
+    assert (row["file"], row["counts"]["examples"]) == ("", 0)
     assert not list(tmp_path.glob("train*"))
 
 
 def test_seed_changes_the_bytes_but_no_document(
-    documents: list[HashedDocument], settings: ShardSettings
+    texts: list[str], settings: ShardSettings
 ) -> None:
-    first = write_shard(("train", 0), documents, settings)
-    other = write_shard(("train", 0), documents, dataclasses.replace(settings, seed=4))
+    blocks = [make_block(texts)]
+    first = write_shard(TRAIN, blocks, settings)
+    other = write_shard(TRAIN, blocks, with_packing(settings, seed=4))
     assert first["sha256"] != other["sha256"]
     assert first["counts"]["text_tokens"] == other["counts"]["text_tokens"]
 
 
-def test_framing_is_that_of_tensorflow(tmp_path: Path) -> None:
-    records = [b"", b"abc", bytes(range(256)) * 300]
-    with tf.io.TFRecordWriter(str(tmp_path / "theirs")) as writer:
-        for record in records:
-            writer.write(record)
-    assert b"".join(map(frame_record, records)) == (tmp_path / "theirs").read_bytes()
-
-
-def test_gzip_holds_no_time_and_no_name(tmp_path: Path) -> None:
-    path = tmp_path / "x.gz"
-    size_bytes, digest = write_records(path, [b"a", b"b"], compression="gzip")
-    data = path.read_bytes()
-    assert (len(data), hashlib.sha256(data).hexdigest()) == (size_bytes, digest)
-    assert data[3:8] == b"\x00" * 5
-    assert gzip.decompress(data) == frame_record(b"a") + frame_record(b"b")
-
-
-def test_failed_write_leaves_nothing(tmp_path: Path) -> None:
-    def records():  # type: ignore[no-untyped-def]
-        yield b"a"
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_records(tmp_path / "x.gz", records(), compression="gzip")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_split_follows_the_hash_and_the_rate() -> None:
-    plan = plan_shards(10**6, 0.2, 10**5)
-    assert (plan.train_shards, plan.validation_shards) == (10, 2)
-    places = Counter(
-        plan.place(hash_document(str(index).encode())) for index in range(20_000)
-    )
-    validation = sum(n for (split, _), n in places.items() if split == "validation")
-    assert validation / 20_000 == pytest.approx(0.2, abs=0.01)
-    assert len(places) == 12
-    # A lower rate moves documents out of validation, never into it.
-    lower = plan_shards(10**6, 0.1, 10**5)
-    for index in range(2000):
-        document_hash = hash_document(str(index).encode())
-        if lower.place(document_hash)[0] == "validation":
-            assert plan.place(document_hash)[0] == "validation"
-
-
-@pytest.mark.parametrize(
-    ("text_bytes", "rate", "shards"),
-    [(10, 0.0, (1, 0)), (10, 0.01, (1, 1)), (10**9, 0.05, (60, 3))],
-)
-def test_number_of_shards_follows_the_size(
-    text_bytes: int, rate: float, shards: tuple[int, int]
+@pytest.mark.parametrize("kind", ["dense", "short"])
+def test_other_packings_keep_every_token(
+    kind: str, texts: list[str], settings: ShardSettings
 ) -> None:
-    plan = plan_shards(text_bytes, rate)
-    assert (plan.train_shards, plan.validation_shards) == shards
+    counts = write_shard(TRAIN, [make_block(texts)], settings)["counts"]
+    other = write_shard(TRAIN, [make_block(texts)], with_packing(settings, kind=kind))[
+        "counts"
+    ]
+    assert other["text_tokens"] == counts["text_tokens"]
+    assert other["tokens"] - other["special_tokens"] == counts["text_tokens"]
+    assert (other["blocks"] > other["examples"]) == (kind == "dense")

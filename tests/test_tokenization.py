@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from beam_pipelines.tokenization import (
     load_tokenizer,
     tokenize_documents,
 )
-from electra_keras.data.tokenizer import Vocabulary
+from electra_keras.data.vocabulary import Vocabulary
 from electra_keras.errors import ElectraError
 
 ENTRIES = (
@@ -31,9 +32,15 @@ def spec(tmp_path: Path) -> TokenizerSpec:
 
 def tokenize(spec: TokenizerSpec, *texts: str) -> list[list[list[int]]]:
     documents = tokenize_documents(
-        (text.encode() for text in texts), load_tokenizer(spec)
+        [text.encode() for text in texts], load_tokenizer(spec)
     )
-    return [[line.tolist() for line in lines] for lines in documents]
+    lines = [
+        documents.token_ids[a:b].tolist()
+        for a, b in itertools.pairwise(documents.line_splits.tolist())
+    ]
+    return [
+        lines[a:b] for a, b in itertools.pairwise(documents.document_splits.tolist())
+    ]
 
 
 def test_lines_become_sentences_of_longest_pieces(spec: TokenizerSpec) -> None:
@@ -68,6 +75,16 @@ def test_vocabulary_that_changed_is_refused(spec: TokenizerSpec) -> None:
         load_tokenizer(spec)
 
 
-def test_ids_are_int32(spec: TokenizerSpec) -> None:
-    (lines,) = tokenize_documents([b"a"], load_tokenizer(spec))
-    assert lines[0].dtype == np.int32
+def test_ids_are_int32_and_no_document_gives_none(spec: TokenizerSpec) -> None:
+    for texts, count in (([b"a"], 1), ([], 0)):
+        documents = tokenize_documents(texts, load_tokenizer(spec))
+        assert documents.token_ids.dtype == np.int32
+        assert len(documents.document_splits) == count + 1
+
+
+def test_empty_lines_mark_a_change_of_speaker(spec: TokenizerSpec) -> None:
+    documents = tokenize_documents([b"a\n\nb", b"a"], load_tokenizer(spec))
+    assert documents.turn_starts is not None
+    assert documents.turn_starts.tolist() == [False, True, False, False]
+    plain = tokenize_documents([b"a\nb"], load_tokenizer(spec))
+    assert plain.turn_starts is None
