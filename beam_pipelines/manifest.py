@@ -16,7 +16,8 @@ import yaml
 from beam_pipelines import storage
 from beam_pipelines.jobs import Row
 from beam_pipelines.records import COMPRESSIONS
-from beam_pipelines.shards import ShardSettings, total_counts
+from beam_pipelines.shard_counts import total_counts
+from beam_pipelines.shards import ShardSettings
 from beam_pipelines.splitting import SPLITS, TRAIN
 from electra_keras.errors import ElectraError, UsageError
 

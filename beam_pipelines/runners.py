@@ -58,17 +58,19 @@ def parse_arguments(
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
     register_flags(arguments)
-    beam_flags = _beam_flags()
+    known_to_beam = beam_flags()
     our_flags = list(parser._option_string_actions)
     # First, since argparse would rather tell of the required one that is
     # missing because it was mistyped.
     for argument in arguments:
         name = argument.split("=")[0]
-        if re.match("-+[A-Za-z]", name) and name not in {*our_flags, *beam_flags}:
-            parser.error(f"unknown flag {name}{_hint(name, [*our_flags, *beam_flags])}")
+        if re.match("-+[A-Za-z]", name) and name not in {*our_flags, *known_to_beam}:
+            parser.error(
+                f"unknown flag {name}{_hint(name, [*our_flags, *known_to_beam])}"
+            )
     options, rest = parser.parse_known_args(arguments)
     for previous, argument in itertools.pairwise(["", *rest]):
-        if not argument.startswith("-") and previous not in beam_flags:
+        if not argument.startswith("-") and previous not in known_to_beam:
             parser.error(f"unexpected argument {argument!r}; quote globs")
     options.beam_arguments = rest
     return options
@@ -79,7 +81,8 @@ def _hint(name: str, flags: Iterable[str]) -> str:
     return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
-def _beam_flags() -> set[str]:
+def beam_flags() -> set[str]:
+    """Returns all flags that Beam knows."""
     flags: set[str] = set()
     for options_class in PipelineOptions.__subclasses__():
         parser = argparse.ArgumentParser(add_help=False, conflict_handler="resolve")

@@ -7,19 +7,17 @@ equal ones stand side by side: that is where copies are dropped.
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import apache_beam as beam
 import numpy as np
 
 from beam_pipelines import storage
 from beam_pipelines.config import DataConfig
-from beam_pipelines.copies import ChosenDocuments, choose_documents
+from beam_pipelines.copies import choose_documents
 from beam_pipelines.document_blocks import DocumentBlock, concatenate
 from beam_pipelines.document_profile import histogram
 from beam_pipelines.encoding import encode_rows
@@ -33,6 +31,7 @@ from beam_pipelines.packing import pack_documents
 from beam_pipelines.progress import advance
 from beam_pipelines.records import record_blocks
 from beam_pipelines.rejected import RejectedDocuments
+from beam_pipelines.shard_counts import count_shard, kept_by_input, used_ids
 from beam_pipelines.splitting import ShardKey, ShardPlan
 from beam_pipelines.tokenization import (
     TokenizerSpec,
@@ -42,7 +41,7 @@ from beam_pipelines.tokenization import (
 from electra_keras.errors import ElectraError
 
 if TYPE_CHECKING:
-    from electra_keras.data.tokenizer import Tokenizer
+    pass
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,11 +130,11 @@ def write_shard(
         rejected.add("no_tokens", **chosen.describe(number, settings.sources))
     row |= {
         "text_bytes": len(block.text),
-        "counts": _count(documents, packed, chosen, document_tokens, tokenizer),
-        "kept_by_input": _kept_by_input(chosen, kept, settings.sources),
+        "counts": count_shard(documents, packed, chosen, document_tokens, tokenizer),
+        "kept_by_input": kept_by_input(chosen, kept, settings.sources),
         "rejected": dict(rejected.counts),
         "rejected_samples": rejected.samples,
-        "used_ids": _used_ids(documents, settings.vocabulary_size),
+        "used_ids": used_ids(documents, settings.vocabulary_size),
         "histograms": {
             "tokens_per_document": histogram(
                 "tokens_per_document", document_tokens[kept]
@@ -173,61 +172,6 @@ def _check_tokens(documents: TokenizedDocuments, packed: PackedRows) -> None:
             expected=f"the {len(documents.token_ids)} that went in",
             fix="This is a bug; please report it.",
         )
-
-
-def _count(
-    documents: TokenizedDocuments,
-    packed: PackedRows,
-    chosen: ChosenDocuments,
-    document_tokens: np.ndarray,
-    tokenizer: Tokenizer,
-) -> dict[str, int]:
-    ids = documents.token_ids
-    unknown = tokenizer.vocabulary.special_token_ids["[UNK]"]
-    return {
-        "documents": int(np.count_nonzero(document_tokens[: chosen.unique])),
-        "copies": len(chosen.texts),
-        "copy_groups": chosen.copy_groups,
-        "lines": len(documents.line_splits) - 1,
-        "text_bytes": sum(map(len, chosen.texts)),
-        "text_tokens": len(ids),
-        "words": int(_begins_word(tokenizer)[ids].sum()),
-        "unknown_tokens": int(np.count_nonzero(ids == unknown)),
-        "examples": len(packed),
-        "tokens": len(packed.token_ids),
-        "special_tokens": packed.special_tokens,
-        "single_segment_examples": packed.single_segment_rows,
-        "blocks": 0 if packed.block_tokens is None else len(packed.block_tokens),
-    }
-
-
-_word_starts: dict[int, np.ndarray] = {}
-
-
-def _begins_word(tokenizer: Tokenizer) -> np.ndarray:
-    """Tells of each entry whether it can begin a word: bool (V,)."""
-    if id(tokenizer) not in _word_starts:
-        entries = tokenizer.vocabulary.entries
-        _word_starts[id(tokenizer)] = np.array(
-            [not entry.startswith("##") for entry in entries]
-        )
-    return _word_starts[id(tokenizer)]
-
-
-def _kept_by_input(
-    chosen: ChosenDocuments, kept: np.ndarray, sources: Sequence[tuple[str, int]]
-) -> dict[str, int]:
-    input_indices = np.array([index for _, index in sources])
-    indices = input_indices[chosen.source_indices[kept]]
-    values, counts = np.unique(indices, return_counts=True)
-    pairs = zip(values.tolist(), counts.tolist(), strict=True)
-    return {str(index): count for index, count in pairs}
-
-
-def _used_ids(documents: TokenizedDocuments, vocabulary_size: int) -> str:
-    """Which entries occur: a bit each, in base64."""
-    used = np.bincount(documents.token_ids, minlength=vocabulary_size) > 0
-    return base64.b64encode(np.packbits(used).tobytes()).decode("ascii")
 
 
 def _shuffled(count: int, key: ShardKey, seed: int) -> list[int]:
@@ -301,20 +245,3 @@ class WriteShards(beam.PTransform):
         """Adds the step to a pipeline."""
         write = beam.ParDo(_WriteShardFn(self._settings, self._rows))
         return grouped | write.with_output_types(str)
-
-
-def used_entries(rows: Iterable[dict[str, Any]], vocabulary_size: int) -> int:
-    """Counts the vocabulary entries that occur in any shard."""
-    used = np.zeros((vocabulary_size + 7) // 8, np.uint8)
-    for row in rows:
-        if "used_ids" in row:
-            used |= np.frombuffer(base64.b64decode(row["used_ids"]), np.uint8)
-    return int(np.unpackbits(used)[:vocabulary_size].sum())
-
-
-def total_counts(rows: Iterable[dict[str, Any]]) -> Counter[str]:
-    """Adds up the counts of rows."""
-    total: Counter[str] = Counter()
-    for row in rows:
-        total.update(row["counts"])
-    return total

@@ -17,7 +17,8 @@ from beam_pipelines.document_profile import add_histograms
 from beam_pipelines.documents import STAGES
 from beam_pipelines.jobs import Row
 from beam_pipelines.manifest import rejected_counts, split_stats
-from beam_pipelines.shards import ShardSettings, total_counts, used_entries
+from beam_pipelines.shard_counts import total_counts, used_entries
+from beam_pipelines.shards import ShardSettings
 
 _TOP = 20
 _SAMPLES = 3

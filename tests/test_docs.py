@@ -23,15 +23,27 @@ from pathlib import Path
 
 import pytest
 
+from beam_pipelines.runner_flags import register_flags
+from beam_pipelines.runners import beam_flags
+
 PROJECT = Path(__file__).parent.parent
 # In the order of reading; later pages use the folders that the README makes.
-PAGES = ("README.md", "docs/data.md", "docs/training.md", "docs/serving.md")
+PAGES = (
+    "README.md",
+    "docs/data.md",
+    "docs/cleaning.md",
+    "docs/runners.md",
+    "docs/training.md",
+    "docs/serving.md",
+)
 READMES = ("README.md", "README.ko.md")
 ALL_PAGES = (*PAGES, "README.ko.md", "CONTRIBUTING.md", "configs/README.md")
 MODEL = "runs/readme/model/1"
 COMMANDS = (
     "beam_pipelines.build_vocabulary",
     "beam_pipelines.preprocess",
+    "beam_pipelines.inspect",
+    "beam_pipelines.diff",
     "electra_keras.train",
     "electra_keras.evaluate",
     "electra_keras.export",
@@ -46,6 +58,15 @@ CONSOLE = {
     "curl": "no server here; the body is put to the SavedModel's signature",
     "tensorboard --logdir": "does not end; --version runs and the logs exist",
     "python -m electra_keras.train": "names stand for the reader's own folders",
+    "python -m beam_pipelines.preprocess": "names stand for the reader's own "
+    "folders, or clusters; test_runner_equality.py and test_dataflow.py run such",
+    "pip install '.[": "installs; the lock has the extras that tests need",
+    "dask scheduler": "does not end; test_runner_equality.py starts a cluster",
+    "dask worker": "does not end; test_runner_equality.py starts a cluster",
+    "source .venv": "the reader's; see `walked`",
+    "python -m apache_beam": "does not end; test_runner_equality.py starts both",
+    "docker build": "no Docker engine here",
+    "docker push": "no Docker engine and no registry here",
 }
 LANGUAGES = {"bash", "python", "console", "text"}
 
@@ -295,6 +316,10 @@ def flags_of() -> dict[str, set[str]]:
             text=True,
         )
         flags[module] = set(re.findall(r"--\w+", run.stdout)) | {"--help"}
+    # The Beam commands pass on what Beam knows.
+    register_flags(["--runner=DaskRunner"])
+    for module in COMMANDS[:2]:
+        flags[module] |= beam_flags()
     return flags
 
 
