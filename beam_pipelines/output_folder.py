@@ -222,11 +222,11 @@ class JobFolder:
         if not storage.list_tree(storage.join(self.work, "rows")):
             self.discard()
             return
-        advice = f"Then go on with --resume; {self.path} holds what is done."
+        advice = f"go on with --resume; {self.path} holds what is done."
         if isinstance(error, Exception):
             told = explain(error)
             raise type(told)(
-                told.received, expected=told.expected, fix=f"{told.fix} {advice}"
+                told.received, expected=told.expected, fix=f"{told.fix} Then {advice}"
             ) from error
         print(advice, file=sys.stderr)
 

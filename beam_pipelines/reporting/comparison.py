@@ -155,7 +155,8 @@ def _compare_stats(a: dict[str, Any], b: dict[str, Any]) -> Sections:
     sections: Sections = {}
     for key in dict.fromkeys([*a, *b]):
         values = [_abridge(stats.get(key), key) for stats in (a, b)]
-        if any(isinstance(value, dict | list) for value in values):
+        # A long one that is empty in one folder has a hash in the other only.
+        if all(isinstance(value, dict | list | None) for value in values):
             sections[key] = _pair(*map(flatten, values))
         else:
             sections.setdefault("totals", []).append(Row(key, *values))
