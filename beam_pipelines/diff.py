@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     code = run_command(parser, lambda options: same.append(_diff(options)), argv)
     if code:
         return max(code, _TROUBLE)  # 1 says that the folders differ.
-    return 0 if same[0] else 1
+    return 0 if same == [True] else 1
 
 
 def _diff(options: argparse.Namespace) -> bool:

@@ -6,13 +6,11 @@ Run `python -m beam_pipelines.inspect --help`. `reporting/examples.py` reads.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import itertools
 import json
-import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,22 +78,10 @@ def _inspect(options: argparse.Namespace) -> None:
                 expected=f"{least} or more",
                 fix="Raise it.",
             )
-    with _until_the_pipe_closes():
-        if options.rejected is not None:
-            _show_rejected(options)
-        else:
-            _show_examples(options)
-
-
-@contextlib.contextmanager
-def _until_the_pipe_closes() -> Iterator[None]:
-    """Ends quietly when the reader, such as `head`, has seen enough."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python would flush once more at its end, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if options.rejected is not None:
+        _show_rejected(options)
+    else:
+        _show_examples(options)
 
 
 def _show_examples(options: argparse.Namespace) -> None:

@@ -79,6 +79,10 @@ def run_command(
         if needs_tensorflow:
             import_tensorflow_quietly()
         main(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # The reader, such as `head`, has seen enough.
+        # Python would flush once more at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
