@@ -24,7 +24,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from beam_pipelines.config import MORPHEME_SPLITTERS, check_choice
+from beam_pipelines.checks import check_choice
+from beam_pipelines.config import MORPHEME_SPLITTERS
 from electra_keras.errors import ElectraError, UsageError
 
 # Words in, the parts of each one out; the parts of a word join to the word.
