@@ -12,7 +12,6 @@ aside with its reason.
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -100,6 +99,9 @@ class DocumentPreparation:
         self.personal_data: Counter[str] = Counter()
         self.overlap_rows: set[int] = set()
         self.overlap_documents: Counter[int] = Counter()
+        # Read for every range: a worker may live on while the lists change.
+        self._blocked = _load_words(config.filters.blocked_words_file)
+        self._required = _load_words(config.filters.required_words_file)
         self._policy = config.clean.split_sentences
         self._splits = self._policy == "always" or (
             self._policy == "auto" and part.file.format != "text"
@@ -250,8 +252,8 @@ class DocumentPreparation:
         config = self._config.filters
         measures = filters.measure(
             text,
-            blocked=_load_words(config.blocked_words_file),
-            required=_load_words(config.required_words_file),
+            blocked=self._blocked,
+            required=self._required,
         )
         self.profile.add(measures)
         reasons = filters.reject(measures, config)
@@ -284,6 +286,5 @@ class DocumentPreparation:
         return self._keep(documents, shown, is_kept, "contaminated")
 
 
-@functools.lru_cache(maxsize=8)
 def _load_words(path: str) -> WordList | None:
     return WordList.make(read_words(path)) if path else None

@@ -16,11 +16,10 @@ import numpy as np
 
 from beam_pipelines import storage
 from beam_pipelines.document_blocks import pack_ids
+from beam_pipelines.near_duplicates.clusters import make_entries
 from beam_pipelines.near_duplicates.signatures import (
     BANDS,
-    EMPTY,
     PERMUTATIONS,
-    make_band_keys,
     make_signatures,
 )
 
@@ -55,13 +54,11 @@ class SignatureWriter:
         """
         joined = b"\0".join(texts).decode("utf-8")
         ids = pack_ids(np.full(len(texts), source_index), offsets)
-        signatures = make_signatures(joined)
-        has_characters = (signatures != EMPTY).any(axis=1)
-        ids, signatures = ids[has_characters], signatures[has_characters]
-        self._ids.append(ids)
-        self._keys.append(make_band_keys(signatures))
-        self._prints.append(signatures.astype(np.uint8))
-        self._documents += len(ids)
+        entries = make_entries(ids, make_signatures(joined))
+        self._ids.append(entries.ids)
+        self._keys.append(entries.keys.reshape(-1, BANDS))
+        self._prints.append(entries.prints)
+        self._documents += len(entries.ids)
         if self._documents >= _FLUSH_DOCUMENTS:
             self._flush()
 
