@@ -1,6 +1,6 @@
 """Raw text in, TFRecord shards out: the Apache Beam side of the house.
 
-Comes in: files of documents, separated by blank lines.
+Comes in: text, one document a line, JSONL, CSV, TSV or Parquet.
 Goes out: `vocab.txt`, and a data folder (shards, `info.json`, `stats.json`,
 `COMPLETED`) that `electra_keras.data` reads.
 Start reading: `documents.py`, `splitting.py`, `tokenization.py`, `packing.py`,

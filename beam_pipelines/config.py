@@ -79,6 +79,8 @@ class ReadConfig:
         max_document_bytes: A larger document is rejected, unread.
         max_unreadable_rate: Fraction of documents that may be rejected as
             unreadable (too large, broken JSON, no text) before the job fails.
+        max_malformed_rate: Fraction of documents that may hold bytes that are
+            not UTF-8 before the job fails: the files are in another encoding.
         limit: Documents to read, the first ones; 0 for all.
         sample_rate: Fraction of documents to use, chosen by hash.
     """
@@ -86,6 +88,7 @@ class ReadConfig:
     malformed_utf8: str = "replace"
     max_document_bytes: int = 8 * 2**20
     max_unreadable_rate: float = 0.1
+    max_malformed_rate: float = 0.5
     limit: int = 0
     sample_rate: float = 1.0
 
@@ -93,6 +96,7 @@ class ReadConfig:
         check_choice("read.malformed_utf8", self.malformed_utf8, MALFORMED_POLICIES)
         check_at_least("read.max_document_bytes", self.max_document_bytes, 1)
         check_rate("read.max_unreadable_rate", self.max_unreadable_rate)
+        check_rate("read.max_malformed_rate", self.max_malformed_rate)
         check_at_least("read.limit", self.limit, 0)
         check_rate("read.sample_rate", self.sample_rate)
 

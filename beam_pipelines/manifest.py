@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -16,7 +16,8 @@ import yaml
 from beam_pipelines import storage
 from beam_pipelines.jobs import Row
 from beam_pipelines.records import COMPRESSIONS
-from beam_pipelines.shard_counts import total_counts
+from beam_pipelines.rejected import check_readable
+from beam_pipelines.shard_counts import rejected_counts, total_counts
 from beam_pipelines.shards import ShardSettings
 from beam_pipelines.splitting import SPLITS, TRAIN
 from electra_keras.errors import ElectraError, UsageError
@@ -24,23 +25,11 @@ from electra_keras.errors import ElectraError, UsageError
 if TYPE_CHECKING:
     from electra_keras.data.info import DatasetInfo
 
+_FEW_DOCUMENTS = 3
 STATS_FILE = "stats.json"
 MANIFEST_FILE = "manifest.json"
 CONFIG_FILE = "config.yaml"
 _YAML_STYLE: dict[str, Any] = {"sort_keys": False, "allow_unicode": True}
-# What a reader rejects since it cannot be read; not a matter of taste.
-UNREADABLE = frozenset(
-    {
-        "too_large",
-        "json_invalid",
-        "text_missing",
-        "text_not_string",
-        "turns_missing",
-        "turn_invalid",
-        "column_missing",
-        "csv_invalid",
-    }
-)
 
 
 def check_rows(
@@ -74,16 +63,8 @@ def check_rows(
             path = storage.join(settings.folder, row["file"])
             if not storage.exists(path):
                 _check_equal(f"files {row['file']}", 1, 0)
-    _check_readable(readers["documents_read"], rejected, settings)
+    check_readable(readers, rejected, settings.config.read)
     _check_splits(readers, written, settings)
-
-
-def rejected_counts(rows: Iterable[Row]) -> Counter[str]:
-    """Documents left out, by reason."""
-    total: Counter[str] = Counter()
-    for row in rows:
-        total.update(row["rejected"])
-    return total
 
 
 def _check_equal(what: str, expected: int, received: int) -> None:
@@ -92,22 +73,6 @@ def _check_equal(what: str, expected: int, received: int) -> None:
             f"{received} {what} at the end of the run",
             expected=f"{expected}, as many as were read",
             fix="The runner lost data; run again with --runner=FnApiRunner.",
-        )
-
-
-def _check_readable(
-    documents: int, rejected: Counter[str], settings: ShardSettings
-) -> None:
-    bad = {reason: n for reason, n in rejected.items() if reason in UNREADABLE}
-    most = settings.config.read.max_unreadable_rate
-    if bad and sum(bad.values()) > most * documents:
-        listed = ", ".join(f"{count:,} {reason}" for reason, count in bad.items())
-        raise UsageError(
-            f"{sum(bad.values()):,} of {documents:,} documents that cannot be read "
-            f"({listed})",
-            expected=f"at most a fraction of {most:g}",
-            fix="Check the format and the keys of the input, or pass "
-            "--set read.max_unreadable_rate=1.",
         )
 
 
@@ -128,13 +93,18 @@ def _check_splits(
     for split in wanted:
         if not counts[split]["examples"]:
             flag = "validation_rate" if split == TRAIN else f"{split}_rate"
+            fix = (
+                "Pass a lower rate."
+                if split == TRAIN
+                else "Pass a higher rate, or 0 for no such split."
+            )
+            if kept <= _FEW_DOCUMENTS:
+                fix += " If each line is a document, pass --format=lines."
             raise UsageError(
                 f"--{flag}={getattr(shards, flag)} leaves the {split} split of "
                 f"{kept} documents empty",
                 expected="documents in every split",
-                fix="Pass a lower rate."
-                if split == TRAIN
-                else "Pass a higher rate, or 0 for no such split.",
+                fix=fix,
             )
 
 

@@ -56,9 +56,10 @@ example:
 """
 
 _EPILOG = (
-    "Every setting of beam_pipelines/config.py can be given in the YAML file of "
-    "--config or as --set section.key=value. Flags that Beam knows, such as "
-    "--runner=..., are passed on to it; docs/runners.md has the commands."
+    "Every setting of beam_pipelines/config.py and filters.py can be given in the "
+    "YAML file of --config or as --set section.key=value; --set wins over flags, "
+    "flags over the file. Flags that Beam knows, such as --runner=..., are passed "
+    "on to it; docs/runners.md has the commands."
 )
 
 
@@ -146,7 +147,8 @@ def _add_input(group: Any) -> None:
         action="append",
         default=[],
         metavar="GLOB",
-        help="files; several patterns separated by commas; may be repeated",
+        help="files; several patterns separated by commas; may be repeated; takes the "
+        "place of the path of the one input of --config",
     )
 
 
@@ -207,7 +209,10 @@ def load_settings(arguments: argparse.Namespace) -> DataConfig:
     if getattr(arguments, "keep_duplicates", False):
         sections.setdefault("deduplication", {})["exact"] = False
     if arguments.input:
-        sections["inputs"] = [{"path": path, **of_inputs} for path in arguments.input]
+        known = _only_input(arguments.config)
+        sections["inputs"] = [
+            {**known, "path": path, **of_inputs} for path in arguments.input
+        ]
     elif of_inputs:
         flag = f"--{next(iter(of_inputs))}"
         raise UsageError(
@@ -223,3 +228,21 @@ def load_settings(arguments: argparse.Namespace) -> DataConfig:
             fix="Name the text files, such as --input='corpus/*.txt'.",
         )
     return config
+
+
+def _only_input(path: str | None) -> dict[str, Any]:
+    """Returns the input of a file with one, whose path `--input` replaces.
+
+    Raises:
+        UsageError: The file has several; which one is meant is not known.
+    """
+    if path is None:
+        return {}
+    inputs = load_config_as(DataConfig, path).inputs
+    if len(inputs) > 1:
+        raise UsageError(
+            f"--input with the {len(inputs)} inputs of {path}",
+            expected="one or the other",
+            fix="Change the paths in a copy of the file.",
+        )
+    return dataclasses.asdict(inputs[0]) if inputs else {}

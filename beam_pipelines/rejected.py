@@ -8,11 +8,27 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 
 from beam_pipelines import storage
+from beam_pipelines.config import ReadConfig
 from beam_pipelines.records import make_compressor
+from electra_keras.errors import UsageError
 
 FOLDER = "rejected"
+# What a reader rejects since it cannot be read; not a matter of taste.
+UNREADABLE = frozenset(
+    {
+        "too_large",
+        "json_invalid",
+        "text_missing",
+        "text_not_string",
+        "turns_missing",
+        "turn_invalid",
+        "column_missing",
+        "csv_invalid",
+    }
+)
 MAX_CHARACTERS = 1000  # Of a document's text; source and offset tell the rest.
 _SAMPLES = 3
 _BATCH_LINES = 4096  # That are held before they are compressed.
@@ -86,3 +102,37 @@ class RejectedDocuments:
 def _to_line(line: dict[str, object]) -> bytes:
     text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
     return (text + "\n").encode("utf-8", "replace")
+
+
+def check_readable(
+    counts: Mapping[str, int], rejected: Mapping[str, int], config: ReadConfig
+) -> None:
+    """Checks that the input is what the settings take it for.
+
+    Args:
+        counts: Of the readers: "documents_read", "documents_malformed".
+        rejected: Documents by reason.
+        config: The limits.
+
+    Raises:
+        UsageError: Too many documents cannot be read, or are not UTF-8.
+    """
+    documents = counts["documents_read"]
+    bad = {reason: n for reason, n in rejected.items() if reason in UNREADABLE}
+    if bad and sum(bad.values()) > config.max_unreadable_rate * documents:
+        listed = ", ".join(f"{count:,} {reason}" for reason, count in bad.items())
+        raise UsageError(
+            f"{sum(bad.values()):,} of {documents:,} documents that cannot be read "
+            f"({listed})",
+            expected=f"at most a fraction of {config.max_unreadable_rate:g}",
+            fix="Check the format and the keys of the input, or pass "
+            "--set read.max_unreadable_rate=1.",
+        )
+    malformed = counts["documents_malformed"]
+    if malformed > config.max_malformed_rate * documents:
+        raise UsageError(
+            f"{malformed:,} of {documents:,} documents with bytes that are not UTF-8",
+            expected=f"at most a fraction of {config.max_malformed_rate:g}",
+            fix="Convert the files, for example with iconv -f CP949 -t UTF-8, or pass "
+            "--set read.max_malformed_rate=1.",
+        )

@@ -14,7 +14,8 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import typing
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 import apache_beam as beam
@@ -25,6 +26,7 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
 )
 
+from beam_pipelines.config import DataConfig
 from beam_pipelines.progress import show_progress
 from beam_pipelines.runner_flags import (
     LOCAL_RUNNER,
@@ -76,7 +78,14 @@ def parse_arguments(
     return options
 
 
-def _hint(name: str, flags: Iterable[str]) -> str:
+def _hint(name: str, flags: Collection[str]) -> str:
+    """What was meant: a setting that has no flag, or a flag nearly like it."""
+    key = name.lstrip("-")
+    for section, kind in typing.get_type_hints(DataConfig).items():
+        is_section = dataclasses.is_dataclass(kind) and f"--{key}" not in flags
+        names = [f.name for f in dataclasses.fields(kind)] if is_section else []
+        if key in names:
+            return f"; write --set {section}.{key}=VALUE"
     nearest = difflib.get_close_matches(name, flags, n=1)
     return f"; did you mean {nearest[0]}?" if nearest else ""
 

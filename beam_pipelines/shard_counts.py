@@ -105,3 +105,11 @@ def total_counts(rows: Iterable[dict[str, Any]]) -> Counter[str]:
     for row in rows:
         total.update(row["counts"])
     return total
+
+
+def rejected_counts(rows: Iterable[dict[str, Any]]) -> Counter[str]:
+    """Documents left out, by reason."""
+    total: Counter[str] = Counter()
+    for row in rows:
+        total.update(row["rejected"])
+    return total

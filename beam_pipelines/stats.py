@@ -16,8 +16,12 @@ from beam_pipelines.document_ids import count_duplicate_ids
 from beam_pipelines.document_profile import add_histograms
 from beam_pipelines.documents import STAGES
 from beam_pipelines.jobs import Row
-from beam_pipelines.manifest import rejected_counts, split_stats
-from beam_pipelines.shard_counts import total_counts, used_entries
+from beam_pipelines.manifest import split_stats
+from beam_pipelines.shard_counts import (
+    rejected_counts,
+    total_counts,
+    used_entries,
+)
 from beam_pipelines.shards import ShardSettings
 
 _TOP = 20

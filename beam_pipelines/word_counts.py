@@ -23,7 +23,9 @@ from beam_pipelines.jobs import Row, Unit, run_units
 from beam_pipelines.planning import JobPlan
 from beam_pipelines.progress import advance
 from beam_pipelines.reading import RangeToRead
+from beam_pipelines.rejected import check_readable
 from beam_pipelines.runners import Runner
+from beam_pipelines.shard_counts import rejected_counts, total_counts
 from beam_pipelines.splitting import VALIDATION, hash_document, plan_shards
 from electra_keras.command_line import import_tensorflow_quietly
 from electra_keras.data.vocabulary import TokenizerConfig
@@ -142,6 +144,7 @@ class CountRange:
             "files": [[path, *written]],
             "text_bytes": preparation.counts["text_bytes"],
             "counts": dict(preparation.counts),
+            "rejected": dict(preparation.rejected.counts),
             "words": {"file": path, "index": counted.index},
         }
 
@@ -229,6 +232,7 @@ def count_corpus(
         runner: Runs the pipelines.
 
     Raises:
+        UsageError: Too many documents cannot be read.
         ElectraError: A step failed.
     """
     units = [Unit(part.name, part) for part in plan.ranges]
@@ -239,6 +243,9 @@ def count_corpus(
         folder=folder,
         runner=runner,
         total_bytes=plan.text_bytes,
+    )
+    check_readable(
+        total_counts(rows.values()), rejected_counts(rows.values()), config.read
     )
     blocks: dict[tuple[str, int], list[tuple[str, int, int]]] = {}
     for row in rows.values():

@@ -155,10 +155,19 @@ def _unknown_key(key: str, root: type) -> UsageError:
             valid += [f"{section}.{field.name}" for field in dataclasses.fields(kind)]
         else:
             valid.append(section)
-    nearest = difflib.get_close_matches(key, valid, n=1, cutoff=0.0)
+    section = key.partition(".")[0]
+    sections = list(dict.fromkeys(name.partition(".")[0] for name in valid))
+    nearest = difflib.get_close_matches(key, [*valid, *sections], n=1)
+    siblings = [name for name in valid if name.startswith(f"{section}.")]
+    if nearest:
+        expected = f"a valid key; the nearest is {nearest[0]}"
+    elif siblings:
+        expected = f"one of {', '.join(siblings)}"
+    else:
+        expected = f"one of the sections {', '.join(sections)}"
     return UsageError(
         f"unknown configuration key {key}",
-        expected=f"a valid key; the nearest is {nearest[0]}",
+        expected=expected,
         fix=f"See {root.__module__.replace('.', '/')}.py for all of them.",
     )
 

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--data", required=True, help="data folder with held-out text")
     parser.add_argument(
-        "--split", default="validation", choices=("validation", "train")
+        "--split", default="validation", choices=("validation", "test", "train")
     )
     parser.add_argument(
         "--samples", type=int, default=0, help="rows to write to samples.md"

@@ -94,7 +94,7 @@ def test_null_gives_what_is_derived() -> None:
         ("train.hidden_dim=1", "model.hidden_dim"),
         ("model.layers=1", "model.num_layers"),
         ("data.mask_prob=1", "data.mask_rate"),
-        ("trian.seed=1", "train.seed"),
+        ("trian.seed=1", "train"),
     ],
 )
 def test_unknown_key_names_the_nearest(override: str, nearest: str) -> None:

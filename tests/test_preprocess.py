@@ -268,3 +268,44 @@ def test_help_teaches(capsys: Capture) -> None:
         "(default: 128)",
     ):
         assert word in text
+
+
+def test_input_takes_the_place_of_the_path_of_a_config(
+    vocabulary_file: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "c.yaml").write_text("inputs: [{path: x, format: lines}]")
+    (tmp_path / "text.txt").write_text("\n".join(["ba be", "co de", "fa la"] * 9))
+    flags = arguments(tmp_path / "text.txt", vocabulary_file, tmp_path / "data")
+    flags += [f"--config={tmp_path / 'c.yaml'}", "--keep_duplicates"]
+    assert main([*flags, "--validation_rate=0"]) == 0
+    assert "27 documents" in capsys.readouterr().out
+    (tmp_path / "c.yaml").write_text("inputs: [{path: x}, {path: y}]")
+    assert main(flags) == 2
+    assert "--input with the 2 inputs of" in capsys.readouterr().err
+
+
+def test_files_that_are_not_utf8_are_an_error(
+    vocabulary_file: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "text.txt").write_bytes("가나 다\n\n라\n\nba\n\n마".encode("cp949"))
+    flags = arguments(tmp_path / "text.txt", vocabulary_file, tmp_path / "data")
+    flags.append("--validation_rate=0")
+    assert main(flags) == 2
+    assert "iconv -f CP949 -t UTF-8" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["text.txt"]
+    assert main([*flags, "--set=read.max_malformed_rate=1"]) == 0
+
+
+def test_one_long_document_hints_at_lines(
+    vocabulary_file: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "text.txt").write_text("ba be\nco de\nfa la\n")
+    flags = arguments(tmp_path / "text.txt", vocabulary_file, tmp_path / "data")
+    assert main(flags) == 2
+    assert "pass --format=lines" in capsys.readouterr().err
+
+
+def test_a_setting_without_a_flag_is_named(capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main(["--min_characters=5"])
+    assert "--set filters.min_characters=VALUE" in capsys.readouterr().err

@@ -43,7 +43,7 @@ class DatasetInfo:
         tokenizer: Settings of the tokenizer the ids were made with.
         token_ids_dtype: "uint16" or "int32", see `features.py`.
         compression: "GZIP" or "", as TensorFlow names it.
-        splits: Shards by split: "train", "validation".
+        splits: Shards by split: "train", "validation", "test".
         features: The record's features in words, for other readers.
         preprocess: The resolved options that made the folder.
         format_version: Of this file.
@@ -124,7 +124,7 @@ def load_info(folder: str | Path) -> DatasetInfo:
         raise UsageError(
             f"no data folder at {folder}",
             expected="a folder written by beam_pipelines.preprocess",
-            fix="Check --data, or run python -m beam_pipelines.preprocess.",
+            fix="Check the path, or run python -m beam_pipelines.preprocess.",
         )
     if not (folder / COMPLETED_FILE).is_file():
         raise UsageError(
