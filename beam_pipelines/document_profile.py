@@ -37,7 +37,7 @@ EDGES: dict[str, list[float]] = {
     "digit_rate": _RATE_EDGES,
     "repetition_rate": _RATE_EDGES,
     "tokens_per_document": _LENGTH_EDGES,
-    "tokens_per_example": [*range(0, 513, 16)],
+    "tokens_per_example": [*range(1, 514, 16)],  # A full row ends its bin: 113 to 128.
 }
 MAIN_SHARE = 0.5  # Of letters, from which a document is of that script.
 MIXED_SHARE = 0.1

@@ -23,11 +23,20 @@ def test_data_card_states_what_was_measured() -> None:
     ]
     assert "79,800 examples with 9,090,000 tokens" in card
     assert "| near\\_duplicate | nearly equals an earlier document | 283 |" in card
+    assert "| sentiment\\_validation.tsv | 5,961 | 120 | 3 | 4 |\n\n5 lines" in card
+    assert "Lines cut" not in card and "5 lines were cut." in card
     assert "| email | 3 |\n| phone | 12 |" in card
     assert "| korean | 11,000 | 91.7% |" in card
     assert "Not stated." in card
     assert "  preset: korean_chat\n" in card
     assert "--config=config.yaml" in card
+
+
+def test_data_card_judges_by_the_packing() -> None:
+    stats = {"splits": {"train": {"padding_rate": 0.62, "examples": 9}}}
+    assert "packing.kind=dense" in make_data_card(stats, INFO, {})
+    card = make_data_card(stats, INFO | {"packing": "dense"}, {})
+    assert "mostly its last row" in card and "packing.kind=dense" not in card
 
 
 def test_data_card_leaves_out_what_differs_between_runs() -> None:

@@ -57,7 +57,11 @@ CONSOLE = {
     "docker run": "no server binary here; the SavedModel is loaded instead",
     "curl": "no server here; the body is put to the SavedModel's signature",
     "tensorboard --logdir": "does not end; --version runs and the logs exist",
+    "cp configs/": "the reader changes the copy; every config is loaded by a test",
     "python -m electra_keras.train": "names stand for the reader's own folders",
+    "python -m electra_keras.evaluate": "names stand for the reader's own folders",
+    "python -m beam_pipelines.build_vocabulary": "names stand for the reader's own "
+    "folders",
     "python -m beam_pipelines.preprocess": "names stand for the reader's own "
     "folders, or clusters; test_runner_equality.py and test_dataflow.py run such",
     "pip install '.[": "installs; the lock has the extras that tests need",

@@ -9,8 +9,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from beam_pipelines.document_profile import EDGES, histogram
 from beam_pipelines.reporting.charts import compact, make_histogram
 from beam_pipelines.reporting.nested import flatten
 from beam_pipelines.reporting.report import make_report
@@ -85,14 +87,17 @@ def test_report_shows_the_figures() -> None:
     assert "decontaminate|12,493|99.8 %|4|52.2 MB|" in rows
     assert "near_duplicatenearly equals an earlier document|283|54.3 %|" in rows
     assert "sampled_out" not in page.text
-    assert "sentiment_validation.tsv|5,961|120|3|5|4" in rows
+    assert "sentiment_validation.tsv|5,961|120|3|4|" in rows
+    assert "Lines cut" not in rows and "5 lines were cut." in page.text
     assert "Unknown token rate|0.08 %|0.08 %" in rows
     assert "clean.preset|korean_chat" in rows
     assert "inputs.reviews.path|reviews/*.txt" in rows
     assert "12,500 uses" in page.text
     assert "70 of 2, 20 of 3." in page.text
     assert "12,520 in all; the middle one lies at" not in page.text
-    assert "12,120 in all; the middle one lies at 50 to 100." in page.text
+    assert "12,120 in all; the middle one lies at 50 to 99." in page.text
+    assert "79,800 in all; the middle one lies at 113 to 128." in page.text
+    assert "129 to 144" not in page.text
     assert "No figure is out of its healthy range." in page.text
     assert "11.2 s, 4.7 MB/s, FnApiRunner, 1 worker." in page.text
 
@@ -160,26 +165,52 @@ def test_nothing_is_enough_for_a_report() -> None:
 
 
 def test_problems_are_told_with_what_to_do() -> None:
-    assert find_problems(STATS) == []
-    assert find_problems({}) == []
+    assert find_problems(STATS, "reference") == []
+    assert find_problems({}, "reference") == []
     stats = copy.deepcopy(STATS)
-    stats["documents"] |= {"read": 1_000, "kept": 100}
+    stats["documents"] |= {"read": 1_000, "kept": 100, "malformed_utf8": 11}
     stats["documents"]["rejected"] = {"sampled_out": 500, "too_short": 300, "empty": 9}
-    stats["vocabulary"]["unknown_token_rate"] = 0.034
     stats["splits"]["train"] = {**SPLIT, "padding_rate": 0.62}
-    stats["splits"]["validation"]["examples"] = 40
-    problems = find_problems(stats)
+    stats["splits"]["validation"] |= {"examples": 40, "unknown_token_rate": 0.034}
+    problems = find_problems(stats, "reference")
     assert [problem.finding for problem in problems] == [
         "Only 100 of 500 documents were kept (20%).",
-        "3.4% of the tokens are [UNK].",
+        "11 documents held bytes that are not UTF-8.",
+        "3.4% of the tokens of the validation split are [UNK].",
         "62% of the rows of train is padding.",
         "The validation split has only 40 examples.",
     ]
     assert "rejected as too_short (300)" in problems[0].advice
-    assert "packing.kind=dense" in problems[2].advice
-    assert "shards.validation_rate" in problems[3].advice
+    assert "packing.kind=dense" in problems[3].advice
+    assert "iconv -f CP949 -t UTF-8" in problems[1].advice
+    assert "shards.validation_rate" in problems[4].advice
     page = Page(make_report(stats, INFO, CONFIG))
     assert all(problem.advice in page.text for problem in problems)
+
+
+def test_figures_at_their_limit_are_no_problem() -> None:
+    documents = {"read": 100, "kept": 50, "malformed_utf8": 1}
+    splits = {"train": {"padding_rate": 0.3, "unknown_token_rate": 0.01}}
+    assert find_problems({"documents": documents, "splits": splits}, "dense") == []
+
+
+def test_share_of_unknown_tokens_names_the_split_if_there_is_one() -> None:
+    stats = {"vocabulary": {"unknown_token_rate": 0.02}}
+    (problem,) = find_problems(stats, "reference")
+    assert problem.finding == "2.0% of the tokens are [UNK]."
+    stats["splits"] = {"train": {"unknown_token_rate": 0.02}}
+    (problem,) = find_problems(stats, "reference")
+    assert problem.finding == "2.0% of the tokens of the train split are [UNK]."
+
+
+def test_dense_rows_are_not_told_to_be_packed_dense() -> None:
+    stats = {"splits": {"train": {**SPLIT, "padding_rate": 0.62}}}
+    (problem,) = find_problems(stats, "dense")
+    assert problem.advice == (
+        "Lower packing.sequence_length; a split with few rows is mostly its last row."
+    )
+    page = Page(make_report(stats, INFO | {"packing": "dense"}, {}))
+    assert problem.advice in page.text and "packing.kind=dense" not in page.text
 
 
 def test_mark_changes_cuts_long_texts_near_the_first_change() -> None:
@@ -207,6 +238,19 @@ def test_histogram_geometry() -> None:
     assert [compact(number) for number in numbers] == [
         *("0", "7", "999", "1k", "20k", "1M", "1.5M")
     ]
+
+
+def test_histogram_of_counts_ends_at_its_last_full_bin() -> None:
+    edges = EDGES["tokens_per_example"]
+    counts = histogram("tokens_per_example", np.array([1, 16, 17, 128, 128, 128]))
+    figure = make_histogram("tokens_per_example", edges, counts)
+    assert [(bar.range, bar.count) for bar in figure.bars] == [
+        *(("1 to 16", 2), ("17 to 32", 1), ("33 to 48", 0), ("49 to 64", 0)),
+        *(("65 to 80", 0), ("81 to 96", 0), ("97 to 112", 0), ("113 to 128", 3)),
+    ]
+    assert figure.median == "17 to 32"
+    assert figure.ticks[-1] == (360.0, "129")
+    assert len(make_histogram("digit_rate", [0, 0.5, 1], [1, 0]).bars) == 2
 
 
 def test_flatten_names_items_of_lists() -> None:

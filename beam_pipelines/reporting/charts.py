@@ -56,14 +56,20 @@ def make_histogram(
     """Lays a histogram out.
 
     Args:
-        name: Of the figure; one that ends in "_rate" is shown in percent.
-        edges: Of the bins, one more than counts.
+        name: Of the figure; one that ends in "_rate" is shown in percent, any
+            other counts whole things and loses its empty bins at the right end.
+        edges: Of the bins, one more than counts; a bin ends before its right one.
         counts: Of the bins.
     """
-    text = _percent if name.endswith("_rate") else compact
+    is_rate = name.endswith("_rate")
+    text = _percent if is_rate else compact
+    if not is_rate:
+        counts = _drop_empty_end(counts)
+        edges = edges[: len(counts) + 1]
     total, highest = sum(counts), max(counts, default=0)
     step = WIDTH / max(1, len(counts))
-    ranges = [f"{text(a)} to {text(b)}" for a, b in itertools.pairwise(edges)]
+    last = 0 if is_rate else 1  # 113 to 128 for the edges 113 and 129.
+    ranges = [f"{text(a)} to {text(b - last)}" for a, b in itertools.pairwise(edges)]
     bars = []
     for place, count in enumerate(counts):
         height = max(HEIGHT * count / highest, _LEAST_HEIGHT) if count else 0.0
@@ -87,6 +93,12 @@ def make_histogram(
         total,
         _find_median(counts, ranges),
     )
+
+
+def _drop_empty_end(counts: Sequence[int]) -> Sequence[int]:
+    """Leaves one bin at least."""
+    end = max((place for place, count in enumerate(counts) if count), default=0)
+    return counts[: end + 1]
 
 
 def _make_ticks(

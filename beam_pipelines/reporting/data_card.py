@@ -43,7 +43,7 @@ def make_data_card(
         "Splits": _tell_splits(stats),
         "Personal data": _tell_personal_data(stats),
         "Bias": _tell_bias(stats),
-        "Known limits": _tell_limits(stats),
+        "Known limits": _tell_limits(stats, info),
         "Licence": ["Not stated. Fill in the licence and the origin of each source."],
         "How to repeat": _tell_command(info, config),
     }
@@ -104,18 +104,19 @@ def _tell_processing(stats: dict[str, Any]) -> list[str]:
     if rejected:
         heads = ("Rejected as", "Meaning", "Documents")
         paragraphs.append(_table(heads, rejected, text_columns=2))
-    paragraphs.append(_tell_decontamination(stats))
+    paragraphs += _tell_decontamination(stats)
     return paragraphs
 
 
-def _tell_decontamination(stats: dict[str, Any]) -> str:
+def _tell_decontamination(stats: dict[str, Any]) -> list[str]:
     files = stats.get("decontamination") or []
     if not files:
-        return "No evaluation files were given to look for in the text."
-    keys = ("rows", "rows_ignored", "rows_hit", "lines_cut", "documents_hit")
+        return ["No evaluation files were given to look for in the text."]
+    keys = ("rows", "rows_ignored", "rows_hit", "documents_hit")
     heads = ("Evaluation file", *(title(key) for key in keys))
     rows = [(_escape(x["file"]), *(_number(x.get(key)) for key in keys)) for x in files]
-    return _table(heads, rows)
+    cut = f"{_number(stats.get('lines_cut'))} lines were cut."
+    return [_table(heads, rows), cut]
 
 
 def _tell_statistics(stats: dict[str, Any]) -> list[str]:
@@ -180,8 +181,8 @@ def _tell_bias(stats: dict[str, Any]) -> list[str]:
     ]
 
 
-def _tell_limits(stats: dict[str, Any]) -> list[str]:
-    problems = find_problems(stats)
+def _tell_limits(stats: dict[str, Any], info: dict[str, Any]) -> list[str]:
+    problems = find_problems(stats, info.get("packing", "reference"))
     if not problems:
         return ["No measured figure is out of its healthy range."]
     return ["\n".join(f"- {_escape(' '.join(problem))}" for problem in problems)]

@@ -40,6 +40,7 @@ def make_report(
     """
     rejected = (stats.get("documents") or {}).get("rejected") or {}
     histograms = (stats.get("histograms") or {}).items()
+    packing = info.get("packing", "reference")
     return (
         _make_environment()
         .get_template("report.html.j2")
@@ -47,7 +48,7 @@ def make_report(
             stats=stats,
             info=info,
             totals=_sum_splits(stats.get("splits") or {}),
-            problems=find_problems(stats),
+            problems=find_problems(stats, packing),
             funnel=_make_funnel(stats.get("funnel") or []),
             reasons=_order(rejected),
             meanings=REASONS,
@@ -61,7 +62,7 @@ def make_report(
             languages=_order(stats.get("languages") or {}),
             personal_data=_order(stats.get("personal_data") or {}),
             samples=_mark_samples(stats.get("samples") or []),
-            packing=PACKINGS.get(info.get("packing", "reference"), ""),
+            packing=PACKINGS.get(packing, ""),
             settings={
                 key: _shorten(value) for key, value in flatten(config or {}).items()
             },
