@@ -34,11 +34,6 @@ EMOJI: Ranges = (
 )
 
 
-def to_codes(text: str) -> np.ndarray:
-    """Returns the code points as uint32; read-only."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-
-
 def to_text(codes: np.ndarray) -> str:
     """Turns code points back into text."""
     return codes.tobytes().decode("utf-32-le", "surrogatepass")

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from beam_pipelines.characters import code_points
 from beam_pipelines.cleaning.code_points import (
     BLACK_FLAG,
     EMOJI,
@@ -31,7 +32,6 @@ from beam_pipelines.cleaning.code_points import (
     TAGS,
     ZERO_WIDTH_JOINER,
     make_table,
-    to_codes,
     to_text,
 )
 from beam_pipelines.config import MALFORMED_POLICIES
@@ -187,7 +187,7 @@ def normalize_text(text: str) -> str:
     Returns:
         The text; a second call would change nothing.
     """
-    codes = to_codes(text)
+    codes = code_points(text)
     kinds = _kinds()[codes]
     is_space = codes == ord(" ")
     if not kinds.any() and not (is_space[:-1] & is_space[1:]).any():
@@ -233,7 +233,7 @@ def _is_stray(codes: np.ndarray, kinds: np.ndarray) -> np.ndarray:
     padded = np.concatenate(([0, 0], codes, [0]))
     before, here, after = padded[where + 1], padded[where + 2], padded[where + 3]
     follows_emoji = _is_emoji()[before]
-    is_keycap = (after == KEYCAP) & np.isin(before, to_codes("0123456789#*"))
+    is_keycap = (after == KEYCAP) & np.isin(before, code_points("0123456789#*"))
     joins = follows_emoji | ((before == EMOJI_STYLE) & _is_emoji()[padded[where]])
     # A run of tags belongs to the flag that it follows.
     number = np.arange(len(where))
@@ -265,7 +265,7 @@ def tidy_lines(text: str) -> str:
         Joined documents as `split_documents` wants them.
     """
     # A NUL at either end makes the first and the last document like the others.
-    codes = to_codes(f"\0{text}\0")
+    codes = code_points(f"\0{text}\0")
     for mark in (" ", "\n"):
         is_mark = codes == ord(mark)
         is_dropped = is_mark[:-1] & is_mark[1:]

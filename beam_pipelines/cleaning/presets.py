@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from beam_pipelines.characters import code_points
 from beam_pipelines.cleaning.code_points import (
     EMOJI,
     EMOJI_STYLE,
@@ -22,7 +23,6 @@ from beam_pipelines.cleaning.code_points import (
     Ranges,
     drop_repeats,
     make_table,
-    to_codes,
     to_text,
 )
 from beam_pipelines.cleaning.markup import replace_emails, strip_html, strip_urls
@@ -115,7 +115,7 @@ def _clean_koelectra(text: str) -> str:
         text = pattern.sub(" ", text)
     text, _ = replace_emails(text, " ")
     text = _USER.sub(" ", _HASHTAG.sub(" ", text))
-    codes = _keep_only(to_codes(text), _KOELECTRA)
+    codes = _keep_only(code_points(text), _KOELECTRA)
     return to_text(drop_repeats(codes, _table(_WORD), longest_unit=1, copies=2))
 
 
@@ -135,9 +135,9 @@ def _empty_news_lines(text: str) -> str:
 
 
 def _clean_kcelectra(text: str) -> str:
-    codes = _keep_only(to_codes(text), _KCELECTRA)
+    codes = _keep_only(code_points(text), _KCELECTRA)
     text = _OOO.sub(" ", _KC_URL.sub("", to_text(codes)))
-    codes = drop_repeats(to_codes(text), _table(_WORD), longest_unit=1, copies=2)
+    codes = drop_repeats(code_points(text), _table(_WORD), longest_unit=1, copies=2)
     return to_text(codes)
 
 
@@ -147,7 +147,9 @@ def _clean_korean_chat(text: str) -> str:
         if sign in text:
             text = pattern.sub(" ", text)
     may_repeat = _table(_NOT_REPEATS, inverted=True)
-    return to_text(drop_repeats(to_codes(text), may_repeat, longest_unit=4, copies=2))
+    return to_text(
+        drop_repeats(code_points(text), may_repeat, longest_unit=4, copies=2)
+    )
 
 
 def _clean_english(text: str) -> str:
@@ -156,7 +158,9 @@ def _clean_english(text: str) -> str:
         text = text.replace(sign, plain)
     text = strip_urls(text)
     may_repeat = _table(_NOT_REPEATS, inverted=True)
-    return to_text(drop_repeats(to_codes(text), may_repeat, longest_unit=1, copies=3))
+    return to_text(
+        drop_repeats(code_points(text), may_repeat, longest_unit=1, copies=3)
+    )
 
 
 PRESETS = {
