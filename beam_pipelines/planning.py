@@ -13,7 +13,6 @@ from typing import Any
 
 from beam_pipelines import storage
 from beam_pipelines.config import DataConfig, InputConfig
-from beam_pipelines.readers.compression import open_file
 from beam_pipelines.readers.dispatch import read_documents
 from beam_pipelines.reading import RangeToRead
 from beam_pipelines.runners import (
@@ -175,7 +174,7 @@ def find_file_times(plan: JobPlan) -> list[int | None]:
 def _hash_edges(file: SourceFile) -> str:
     """Tells files apart by their first and last 64 KiB."""
     digest = hashlib.blake2b(digest_size=16)
-    with open_file(file.path) as stream:
+    with storage.open_file(file.path) as stream:
         digest.update(stream.read(_EDGE_BYTES))
         if file.size_bytes > _EDGE_BYTES:
             stream.seek(max(_EDGE_BYTES, file.size_bytes - _EDGE_BYTES))

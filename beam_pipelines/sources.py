@@ -18,11 +18,11 @@ import pyarrow
 import pyarrow.parquet
 from apache_beam.io.filesystems import FileSystems
 
+from beam_pipelines import storage
 from beam_pipelines.config import FORMATS, InputConfig
 from beam_pipelines.readers.compression import (
     MAGIC_BYTES,
     make_damage_error,
-    open_file,
     read_blocks,
     sniff_compression,
 )
@@ -204,7 +204,7 @@ def _sniff(file: SourceFile, inputs: Sequence[InputConfig]) -> SourceFile:
     if format == "auto":
         format = _guess_format(path)
     try:
-        with open_file(path) as stream:
+        with storage.open_file(path) as stream:
             compression = sniff_compression(stream.read(MAGIC_BYTES))
             stream.seek(0)
             head = next(read_blocks(stream, path, compression), b"")[:_HEAD_BYTES]
@@ -294,7 +294,7 @@ def _cut_file(file: SourceFile, range_bytes: int) -> list[tuple[int, int | None]
 
 def _count_row_groups(path: str) -> int:
     try:
-        with open_file(path) as stream:
+        with storage.open_file(path) as stream:
             return pyarrow.parquet.ParquetFile(stream).metadata.num_row_groups
     except (pyarrow.ArrowException, OSError) as error:
         raise make_damage_error(path, "Parquet", error) from error

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from beam_pipelines import storage
 from beam_pipelines.readers.compression import (
     MAGIC_BYTES,
-    open_file,
     read_blocks,
     sniff_compression,
 )
@@ -123,5 +123,5 @@ def test_little_data_that_expands_is_not_held_whole(
 def test_a_file_is_opened_as_it_is_whatever_its_suffix(tmp_path: Path) -> None:
     path = tmp_path / "text.gz"
     path.write_bytes(b"not gzip\n")
-    with open_file(str(path)) as stream:
+    with storage.open_file(str(path)) as stream:
         assert stream.read() == b"not gzip\n"

@@ -86,7 +86,7 @@ def test_an_unreadable_file_is_named(
         raise PermissionError(13, "Permission denied", path)
 
     # Root, who runs many a test, may read everything.
-    monkeypatch.setattr(sources, "open_file", refuse)
+    monkeypatch.setattr(sources.storage, "open_file", refuse)
     with pytest.raises(UsageError, match=r"a\.txt cannot be read .*denied"):
         find_files([InputConfig(str(tmp_path / "a.txt"))])
 

@@ -16,8 +16,6 @@ from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
 import zstandard
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from electra_keras.errors import ElectraError
 
@@ -113,11 +111,6 @@ def sniff_compression(head: bytes) -> str:
         "gzip", "zstd", "bzip2", "xz", or "" for none.
     """
     return next((name for name, magic in _MAGIC if magic.match(head)), "")
-
-
-def open_file(path: str) -> BinaryIO:
-    """Opens a file of any file system that Beam knows, its bytes as they are."""
-    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
 
 
 def read_blocks(stream: BinaryIO, path: str, compression: str) -> Iterator[bytes]:

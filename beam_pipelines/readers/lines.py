@@ -13,9 +13,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
+from beam_pipelines import storage
 from beam_pipelines.config import InputConfig
 from beam_pipelines.raw_documents import RawDocument
-from beam_pipelines.readers.compression import BLOCK_BYTES, open_file, read_blocks
+from beam_pipelines.readers.compression import BLOCK_BYTES, read_blocks
 from beam_pipelines.sources import UTF8_BOM, FileRange, SourceFile
 
 TOO_LARGE = "too_large"
@@ -57,7 +58,7 @@ def open_lines(part: FileRange, *, max_line_bytes: int) -> Iterator[Lines]:
     """
     file = part.file
     begin = len(UTF8_BOM) if file.has_bom else 0
-    with open_file(file.path) as stream:
+    with storage.open_file(file.path) as stream:
         if file.compression:
             position, after_blank = begin, True
             blocks = read_blocks(stream, file.path, file.compression)

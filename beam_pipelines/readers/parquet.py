@@ -11,9 +11,10 @@ import pyarrow
 import pyarrow.compute
 import pyarrow.parquet
 
+from beam_pipelines import storage
 from beam_pipelines.config import InputConfig
 from beam_pipelines.raw_documents import RawDocument
-from beam_pipelines.readers.compression import make_damage_error, open_file
+from beam_pipelines.readers.compression import make_damage_error
 from beam_pipelines.readers.fields import (
     TEXT_MISSING,
     TURN_INVALID,
@@ -36,7 +37,7 @@ def read_parquet(
     The offset of a document is the number of its row in the file, from 0 on.
     """
     path = part.file.path
-    with open_file(path) as stream:
+    with storage.open_file(path) as stream:
         try:
             file = pyarrow.parquet.ParquetFile(stream)
             metadata = file.metadata
