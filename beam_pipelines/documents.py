@@ -12,6 +12,7 @@ aside with its reason.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -35,10 +36,13 @@ from beam_pipelines.readers.dispatch import read_documents
 from beam_pipelines.rejected import RejectedDocuments
 from beam_pipelines.sentences import split_sentences
 from beam_pipelines.sources import FileRange
-from beam_pipelines.word_lists import WordList, read_words
+from beam_pipelines.word_lists import load_words
 from electra_keras.errors import ElectraError
 
 BATCH_BYTES = 2**20
+# Where nothing is filtered, measures are for the report alone: one batch of so
+# many is enough for its pictures, and they cost as much as the tokenizer does.
+MEASURE_EVERY_BATCHES = 8
 # The stages whose counts are kept, with their names.
 STAGES = (
     ("read", "documents_read", "read_bytes"),
@@ -100,8 +104,11 @@ class DocumentPreparation:
         self.overlap_rows: set[int] = set()
         self.overlap_documents: Counter[int] = Counter()
         # Read for every range: a worker may live on while the lists change.
-        self._blocked = _load_words(config.filters.blocked_words_file)
-        self._required = _load_words(config.filters.required_words_file)
+        self._blocked = load_words(config.filters.blocked_words_file)
+        self._required = load_words(config.filters.required_words_file)
+        self._filters = config.filters != filters.FilterConfig()
+        self._batches = 0
+        self._encoded = ("", b"")
         self._policy = config.clean.split_sentences
         self._splits = self._policy == "always" or (
             self._policy == "auto" and part.file.format != "text"
@@ -151,20 +158,18 @@ class DocumentPreparation:
         text = self._decontaminate(text, readable)
         if not readable:
             return
-        encoded = [document.encode("utf-8") for document in text.split("\0")]
-        self.counts["documents_prepared"] += len(encoded)
-        self.counts["text_bytes"] += sum(map(len, encoded))
+        self.counts["documents_prepared"] += len(readable)
+        self.counts["text_bytes"] += self._text_bytes(text, len(readable))
+        encoded = self._encode(text).split(b"\0")
         yield Batch(encoded, [document.offset for document in readable])
 
     def _decode(
         self, documents: list[RawDocument]
     ) -> tuple[list[RawDocument], list[str]]:
         """Rejects what cannot be read, and decodes the rest."""
-        readable = [document for document in documents if not document.problem]
-        if len(readable) < len(documents):
-            for document in documents:
-                if document.problem:
-                    self._reject(document, document.problem, document.text)
+        readable = self._drop(
+            documents, {n: d.problem for n, d in enumerate(documents) if d.problem}
+        )
         try:
             decoded, malformed = decode(
                 [document.text for document in readable],
@@ -177,18 +182,21 @@ class DocumentPreparation:
                 fix=error.fix,
             ) from error
         self.counts["documents_malformed"] += malformed
+        skipped = {n: "malformed_utf8" for n, t in enumerate(decoded) if t is None}
+        readable = self._drop(readable, skipped)
         texts = [text for text in decoded if text is not None]
-        if len(texts) < len(decoded):
-            for document, text in zip(readable, decoded, strict=True):
-                if text is None:
-                    self._reject(document, "malformed_utf8", document.text)
-            readable = [
-                document
-                for document, text in zip(readable, decoded, strict=True)
-                if text is not None
-            ]
         self.counts["documents_readable"] += len(readable)
         return readable, texts
+
+    def _drop(
+        self, documents: list[RawDocument], reasons: dict[int, str]
+    ) -> list[RawDocument]:
+        """Rejects documents by number; returns the others."""
+        for number, reason in reasons.items():
+            self._reject(documents[number], reason, documents[number].text)
+        if not reasons:
+            return documents
+        return [d for number, d in enumerate(documents) if number not in reasons]
 
     def _reject(self, document: RawDocument, reason: str, text: bytes) -> None:
         self.rejected.add(
@@ -216,6 +224,9 @@ class DocumentPreparation:
         if self._splits:
             before, text = text, split_sentences(text)
             self.profile.note_changes("sentences", before, text, offsets)
+        # A mark may stand after another letter now that something between is gone.
+        if not unicodedata.is_normalized("NFC", text):
+            text = normalize_text(text)
         return tidy_lines(text)
 
     def _drop_empty(self, text: str, documents: list[RawDocument]) -> str:
@@ -227,8 +238,17 @@ class DocumentPreparation:
             text = self._keep(documents, texts, [bool(text) for text in texts], "empty")
             kept = len(documents)
         self.counts["documents_clean"] += kept
-        self.counts["clean_bytes"] += len(text.encode("utf-8")) - max(0, kept - 1)
+        self.counts["clean_bytes"] += self._text_bytes(text, kept)
         return text
+
+    def _encode(self, text: str) -> bytes:
+        """The UTF-8 of joined documents, made once while no stage changes them."""
+        if text is not self._encoded[0]:
+            self._encoded = (text, text.encode("utf-8"))
+        return self._encoded[1]
+
+    def _text_bytes(self, text: str, documents: int) -> int:
+        return len(self._encode(text)) - max(0, documents - 1)
 
     def _keep(
         self,
@@ -249,23 +269,24 @@ class DocumentPreparation:
     def _filter(self, text: str, documents: list[RawDocument]) -> str:
         if not documents:
             return text
-        config = self._config.filters
-        measures = filters.measure(
-            text,
-            blocked=self._blocked,
-            required=self._required,
-        )
-        self.profile.add(measures)
-        reasons = filters.reject(measures, config)
-        is_kept = reasons == ""
-        if not is_kept.all():
-            texts = text.split("\0")
-            text = self._keep(documents, texts, is_kept.tolist(), reasons.tolist())
+        self._batches += 1
+        if self._filters or self._batches % MEASURE_EVERY_BATCHES == 1:
+            text = self._measure(text, documents)
         self.counts["documents_filtered"] += len(documents)
-        self.counts["filtered_bytes"] += len(text.encode("utf-8")) - max(
-            0, len(documents) - 1
-        )
+        self.counts["filtered_bytes"] += self._text_bytes(text, len(documents))
         return text
+
+    def _measure(self, text: str, documents: list[RawDocument]) -> str:
+        """Measures documents, and rejects those beyond the limits."""
+        measures = filters.measure(text, blocked=self._blocked, required=self._required)
+        self.profile.add(measures)
+        self.counts["documents_measured"] += len(documents)
+        reasons = filters.reject(measures, self._config.filters)
+        is_kept = reasons == ""
+        if is_kept.all():
+            return text
+        texts = text.split("\0")
+        return self._keep(documents, texts, is_kept.tolist(), reasons.tolist())
 
     def _decontaminate(self, text: str, documents: list[RawDocument]) -> str:
         """Cuts lines that stand in evaluation files."""
@@ -284,7 +305,3 @@ class DocumentPreparation:
         shown = [left or before for left, before in pairs]
         is_kept = [bool(left) for left in texts]
         return self._keep(documents, shown, is_kept, "contaminated")
-
-
-def _load_words(path: str) -> WordList | None:
-    return WordList.make(read_words(path)) if path else None

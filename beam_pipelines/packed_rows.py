@@ -7,6 +7,7 @@ array, so that no small array is made per sentence or row.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -144,48 +145,32 @@ class RowBuilder:
     def __init__(self, token_ids: np.ndarray, cls_id: int, sep_id: int):
         # The specials are spans too, behind the text.
         self._source = np.append(token_ids, np.array([cls_id, sep_id], np.int32))
-        self._cls = len(token_ids)
-        self._starts: list[int] = []
-        self._stops: list[int] = []
+        end = len(token_ids)
+        self._cls, self._sep = (end, end + 1), (end + 1, end + 2)
+        self._spans: list[Span] = []
+        self._first_ends: list[int] = []
         self._row_ends: list[int] = []
-        self._first_tokens: list[int] = []
 
     def add(self, first: Sequence[Span], second: Sequence[Span] = ()) -> None:
         """Adds the row [CLS] first [SEP] (second [SEP])."""
-        starts, stops, cls = self._starts, self._stops, self._cls
-        tokens = 2
-        starts.append(cls)
-        stops.append(cls + 1)
-        for start, stop in first:
-            tokens += stop - start
-            if start == stops[-1]:
-                stops[-1] = stop
-            else:
-                starts.append(start)
-                stops.append(stop)
-        starts.append(cls + 1)
-        stops.append(cls + 2)
+        spans = self._spans
+        spans += (self._cls, *first, self._sep)
+        self._first_ends.append(len(spans))
         if second:
-            for start, stop in second:
-                if start == stops[-1]:
-                    stops[-1] = stop
-                else:
-                    starts.append(start)
-                    stops.append(stop)
-            starts.append(cls + 1)
-            stops.append(cls + 2)
-        self._first_tokens.append(tokens)
-        self._row_ends.append(len(starts))
+            spans += (*second, self._sep)
+        self._row_ends.append(len(spans))
 
     def build(self) -> PackedRows:
         """Gathers the tokens of all rows."""
-        starts = np.array(self._starts, np.int64)
-        lengths = np.array(self._stops, np.int64) - starts
+        offsets = itertools.chain.from_iterable(self._spans)
+        spans = np.fromiter(offsets, np.int64, 2 * len(self._spans)).reshape(-1, 2)
+        starts, lengths = spans[:, 0], spans[:, 1] - spans[:, 0]
         span_splits = make_splits(lengths)
+        row_splits = span_splits[np.array([0, *self._row_ends])]
         return PackedRows(
             gather_spans(self._source, starts, lengths),
-            span_splits[np.array([0, *self._row_ends])],
-            np.array(self._first_tokens, np.int64),
+            row_splits,
+            span_splits[np.array(self._first_ends, np.int64)] - row_splits[:-1],
         )
 
 
@@ -194,6 +179,8 @@ def gather_spans(
 ) -> np.ndarray:
     """Concatenates spans of `source`, given as int64 starts and lengths."""
     before = np.cumsum(lengths) - lengths
-    index = np.repeat(starts - before, lengths)
-    index += np.arange(len(index))
-    return source[index]
+    # Half the memory to walk through, where the offsets fit.
+    dtype = np.int32 if len(source) < 2**31 else np.int64
+    index = np.repeat((starts - before).astype(dtype), lengths)
+    index += np.arange(len(index), dtype=dtype)
+    return source.take(index)

@@ -79,29 +79,27 @@ def pack_documents(
             dense=settings.packing == "dense",
         )
     rows = RowBuilder(documents.token_ids, settings.cls_id, settings.sep_id)
+    sentence_splits = _sentence_splits(documents.line_splits)
+    numbers = np.searchsorted(sentence_splits, documents.token_splits)
     # One sentence gives the same rows whatever is drawn.
-    draws = _sentence_counts(documents) > 1
-    drawing = itertools.compress(document_hashes, draws.tolist())
+    draws = (np.diff(numbers) > 1).tolist()
+    drawing = itertools.compress(document_hashes, draws)
     generators = document_generators(settings.seed, list(drawing))
     turns = _turn_offsets(documents)
-    line_splits = documents.line_splits.tolist()
+    splits = sentence_splits.tolist()
     for (begin, end), has_draws in zip(
-        itertools.pairwise(documents.document_splits.tolist()),
-        draws.tolist(),
-        strict=True,
+        itertools.pairwise(numbers.tolist()), draws, strict=True
     ):
-        start, stop = line_splits[begin], line_splits[end]
+        start, stop = splits[begin], splits[end]
         if not has_draws:
             pack_sentence((start, stop), settings.sequence_length - 2, rows)
             continue
-        splits = line_splits[begin : end + 1]
         generator = next(generators)
         first_turn = bisect.bisect_right(turns, start)
         if first_turn < len(turns) and turns[first_turn] < stop:
-            pack_turns(splits, turns, settings, generator, rows)
+            pack_turns(splits[begin : end + 1], turns, settings, generator, rows)
         else:
-            spans = [(a, b) for a, b in itertools.pairwise(splits) if a < b]
-            pack_sentences(spans, settings, generator, rows)
+            pack_sentences(splits, (begin, end), settings, generator, rows)
     return rows.build()
 
 
@@ -137,11 +135,12 @@ def pack_document(
         single_segment_rate=single_segment_rate,
         short_example_rate=short_example_rate,
     )
-    splits = np.cumsum([0, *map(len, sentences)]).tolist()
+    splits = _sentence_splits(np.cumsum([0, *map(len, sentences)])).tolist()
     token_ids = np.concatenate([np.empty(0, np.int32), *sentences])
     builder = RowBuilder(token_ids, cls_id, sep_id)
-    spans = [(a, b) for a, b in itertools.pairwise(splits) if a < b]
-    pack_sentences(spans, settings, generator, builder)
+    if len(splits) > 1:
+        bounds = (0, len(splits) - 1)
+        pack_sentences(splits, bounds, settings, generator, builder)
     return list(_examples(builder.build()))
 
 
@@ -153,11 +152,9 @@ def _examples(rows: PackedRows) -> Iterator[Example]:
         yield Example(rows.token_ids[start:stop], first)
 
 
-def _sentence_counts(documents: TokenizedDocuments) -> np.ndarray:
-    """Lines of each document that hold tokens: int64 (D,)."""
-    has_tokens = np.diff(documents.line_splits) > 0
-    before = np.concatenate([[0], np.cumsum(has_tokens)])
-    return np.diff(before[documents.document_splits])
+def _sentence_splits(line_splits: np.ndarray) -> np.ndarray:
+    """Where the lines start that hold tokens, and the end: strictly ascending."""
+    return line_splits[np.diff(line_splits, prepend=-1) > 0]
 
 
 def _turn_offsets(documents: TokenizedDocuments) -> list[int]:

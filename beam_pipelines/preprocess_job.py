@@ -17,21 +17,16 @@ from typing import Any
 import apache_beam as beam
 
 from beam_pipelines import storage
+from beam_pipelines.block_files import BlockFile
 from beam_pipelines.config import DataConfig
 from beam_pipelines.evaluation_files import report_overlaps, write_evaluation_index
 from beam_pipelines.jobs import Row, RowStore, Unit, run_units
 from beam_pipelines.near_duplicates.job import NearDuplicates, find_near_duplicates
 from beam_pipelines.planning import JobPlan
-from beam_pipelines.reading import (
-    ReadSettings,
-    ReadToFiles,
-    ReadToShuffle,
-    blocks_by_shard,
-)
+from beam_pipelines.reading import ReadSettings, ReadToFiles, ReadToShuffle
 from beam_pipelines.runners import Runner
 from beam_pipelines.shards import (
     ShardSettings,
-    ShardToWrite,
     WriteShardFromFiles,
     WriteShards,
     shard_name,
@@ -155,18 +150,15 @@ class PreprocessJob:
     def _write_from_files(
         self, read: dict[str, Row], settings: ShardSettings
     ) -> dict[str, Row]:
-        blocks = blocks_by_shard(read)
+        files = tuple(BlockFile(**row["blocks"]) for row in read.values())
         units = [
-            Unit(
-                shard_name(key),
-                ShardToWrite(key, tuple(map(tuple, blocks.get(number, ())))),
-            )
+            Unit(shard_name(key), number)
             for number, key in enumerate(self.plan.shards.keys())
         ]
         return run_units(
             WRITE,
             units,
-            WriteShardFromFiles(settings),
+            WriteShardFromFiles(settings, files),
             folder=self.folder,
             runner=self.runner,
             total_bytes=sum(row["text_bytes"] for row in read.values()),

@@ -11,12 +11,12 @@ import dataclasses
 import itertools
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
 
 from beam_pipelines import storage
+from beam_pipelines.block_files import write_blocks
 from beam_pipelines.config import DataConfig
 from beam_pipelines.document_blocks import DocumentBlock, hashes_to_columns
 from beam_pipelines.documents import DocumentPreparation
@@ -199,16 +199,15 @@ class ReadToFiles:
         folder = self.settings.folder
         signatures = SignatureWriter(folder, payload.name) if self.near else None
         reader = RangeReader(payload, self.settings, signatures)
-        index: list[tuple[int, int, int]] = []
-        row: Row = {}
         if self.keep_documents:
             path = f"{DOCUMENTS_FOLDER}/{payload.name}.blocks"
-            blocks = _append_blocks(reader, index)
+            blocks = ((s, block.to_bytes()) for s, block in reader.blocks(FLUSH_BYTES))
+            shards = len(self.settings.plan.keys())
             storage.make_folder(storage.join(folder, DOCUMENTS_FOLDER))
-            written = storage.write_file(storage.join(folder, path), blocks)
+            block_file, written = write_blocks(folder, path, blocks, shards)
             row = reader.row()
             row["files"].append([path, *written])
-            row["blocks"] = {"file": path, "index": index}
+            row["blocks"] = dataclasses.asdict(block_file)
         else:
             for _ in reader.blocks(FLUSH_BYTES):
                 pass
@@ -218,18 +217,6 @@ class ReadToFiles:
             row["files"] += [file[:3] for file in files]
             row["signatures"] = files
         return row
-
-
-def _append_blocks(
-    reader: RangeReader, index: list[tuple[int, int, int]]
-) -> Iterator[bytes]:
-    """Packs blocks one after the other; `index` gets shard, start and length."""
-    start = 0
-    for shard, block in reader.blocks(FLUSH_BYTES):
-        data = block.to_bytes()
-        index.append((shard, start, len(data)))
-        start += len(data)
-        yield data
 
 
 class _ReadToShuffleFn(beam.DoFn):
@@ -259,20 +246,3 @@ class ReadToShuffle(beam.PTransform):
         read = beam.ParDo(_ReadToShuffleFn(self._settings, self._rows))
         # Beam does not see annotations that are strings; it would pickle keys.
         return units | read.with_output_types(tuple[int, bytes])
-
-
-def blocks_by_shard(rows: dict[str, Row]) -> dict[int, list[list[Any]]]:
-    """Where the blocks of each shard lie.
-
-    Args:
-        rows: Of `ReadToFiles`.
-
-    Returns:
-        By shard index: [file, start, length] of each block.
-    """
-    found: dict[int, list[list[Any]]] = {}
-    for row in rows.values():
-        blocks = row["blocks"]
-        for shard, start, length in blocks["index"]:
-            found.setdefault(shard, []).append([blocks["file"], start, length])
-    return found

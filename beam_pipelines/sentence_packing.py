@@ -6,6 +6,7 @@ Called by `packing.py`, document by document, on offsets and not on arrays.
 from __future__ import annotations
 
 import bisect
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -33,69 +34,98 @@ def _draw_target(settings: PackingSettings, generator: np.random.Generator) -> i
 
 
 def pack_sentences(
-    spans: list[Span],
+    splits: Sequence[int],
+    bounds: tuple[int, int],
     settings: PackingSettings,
     generator: np.random.Generator,
     rows: RowBuilder,
 ) -> None:
-    """Packs a document that is no dialogue."""
-    room = settings.sequence_length - 2
-    pending = spans[::-1]  # The next one comes last.
-    while len(pending) > 1:
+    """Packs a document that is no dialogue.
+
+    What is not packed yet is always the head, a sentence or the rest of one, and
+    all sentences from `following` on. For a row takes whole sentences until one
+    reaches the target; what is too much of them is part of the last one, or of
+    the last one of segment b, which is longer still.
+
+    Args:
+        splits: Offsets of the sentences of all documents, none of them empty,
+            and of the end of the last one.
+        bounds: Numbers of the document's first sentence and of the one after
+            its last.
+        settings: Lengths and rates.
+        generator: Of the document.
+        rows: Takes the rows.
+    """
+    begin, end = bounds
+    head, following = (splits[begin], splits[begin + 1]), begin + 1
+    while following < end:
         target_tokens = _draw_target(settings, generator) - 3
-        taken = _take_sentences(pending, target_tokens)
         first_target_tokens = target_tokens // 2
         if generator.random() < settings.single_segment_rate:
             first_target_tokens = settings.sequence_length * 1000  # Never reached.
-        first, second = _share_out(taken, first_target_tokens, generator)
-        first, tokens, rest = _trim(first, room)
-        second, _, more = _trim(second, room - 1 - tokens)
+        head_tokens = head[1] - head[0]
+        wanted = splits[following] + target_tokens - head_tokens
+        stop = min(end, bisect.bisect_left(splits, wanted, following, end))
+        first, second = _share_out(
+            splits, (following, stop), first_target_tokens - head_tokens, generator
+        )
+        first = [head, *first]
+        tokens = head_tokens + splits[stop] - splits[following]
+        room = settings.sequence_length - (3 if second else 2)
+        rest = _cut(second or first, tokens - room) if tokens > room else None
         rows.add(first, second)
-        pending += more[::-1]
-        pending += rest[::-1]
-    if pending:
-        pack_sentence(pending[0], room, rows)
-
-
-def _take_sentences(pending: list[Span], tokens: int) -> list[Span]:
-    """Takes whole sentences until they hold `tokens`, at least one."""
-    taken = []
-    while pending:
-        span = pending.pop()
-        taken.append(span)
-        tokens -= span[1] - span[0]
-        if tokens <= 0:
-            break
-    return taken
+        if rest is None and stop == end:
+            return
+        head = rest or (splits[stop], splits[stop + 1])
+        following = stop if rest else stop + 1
+    pack_sentence(head, settings.sequence_length - 2, rows)
 
 
 def _share_out(
-    spans: list[Span], first_target_tokens: int, generator: np.random.Generator
+    splits: Sequence[int],
+    bounds: tuple[int, int],
+    left: int,
+    generator: np.random.Generator,
 ) -> tuple[list[Span], list[Span]]:
-    """Shares sentences out over two segments as the reference does."""
-    first = spans[:1]
+    """Shares sentences out over two segments as the reference does.
+
+    A sentence goes to the first segment if it leaves room there; the first one
+    that does not may go there too, by the toss of a coin.
+
+    Args:
+        splits: Offsets of sentences.
+        bounds: Numbers of the first sentence to share out and of the one after
+            the last.
+        left: Tokens that the first segment is to get.
+        generator: For the coin.
+    """
+    begin, stop = bounds
+    start = splits[begin]
+    border = max(begin, bisect.bisect_left(splits, start + left, begin, stop + 1) - 1)
+    left -= splits[border] - start
+    if border < stop and left > 0 and generator.random() < 0.5:
+        border, left = border + 1, 0
+    first = [(start, splits[border])] if border > begin else []
+    if border == stop:
+        return first, []
+    second_start = splits[border]
     second: list[Span] = []
-    left = first_target_tokens - (spans[0][1] - spans[0][0])
-    for span in spans[1:]:
-        tokens = span[1] - span[0]
-        if tokens < left or (not second and left > 0 and generator.random() < 0.5):
-            first.append(span)
+    for number in range(border + 1, stop if left > 1 else border):
+        tokens = splits[number + 1] - splits[number]
+        if tokens < left:
             left -= tokens
-        else:
-            second.append(span)
-    return first, second
+            first.append((splits[number], splits[number + 1]))
+            second.append((second_start, splits[number]))
+            second_start = splits[number + 1]
+    second.append((second_start, splits[stop]))
+    return first, [span for span in second if span[0] < span[1]]
 
 
-def _trim(spans: list[Span], room: int) -> tuple[list[Span], int, list[Span]]:
-    """Cuts sentences at `room` tokens: those that fit, their tokens, the rest."""
-    tokens = 0
-    for index, (start, stop) in enumerate(spans):
-        tokens += stop - start
-        if tokens > room:
-            cut = max(start, stop - (tokens - room))
-            kept = spans[:index] + ([(start, cut)] if cut > start else [])
-            return kept, room, [(cut, stop), *spans[index + 1 :]]
-    return spans, tokens, []
+def _cut(spans: list[Span], tokens: int) -> Span:
+    """Cuts tokens off the last span, in place; returns them."""
+    start, stop = spans[-1]
+    spans[-1] = (start, stop - tokens)
+    return stop - tokens, stop
 
 
 def pack_turns(

@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import apache_beam as beam
 import numpy as np
 
 from beam_pipelines import storage
+from beam_pipelines.block_files import BlockFile
 from beam_pipelines.config import DataConfig
 from beam_pipelines.copies import choose_documents
 from beam_pipelines.document_blocks import DocumentBlock, concatenate
@@ -39,9 +39,6 @@ from beam_pipelines.tokenization import (
     tokenize_documents,
 )
 from electra_keras.errors import ElectraError
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,40 +179,25 @@ def _shuffled(count: int, key: ShardKey, seed: int) -> list[int]:
 
 
 @dataclasses.dataclass(frozen=True)
-class ShardToWrite:
-    """A unit of writing.
+class WriteShardFromFiles:
+    """Task: writes a shard, given its index, of blocks that lie in files.
 
     Attributes:
-        key: Split and index.
-        blocks: File below the folder, start and length of each block.
+        settings: Of all shards.
+        files: Of all ranges, in their order.
     """
 
-    key: ShardKey
-    blocks: tuple[tuple[str, int, int], ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class WriteShardFromFiles:
-    """Task: writes a shard of blocks that lie in files."""
-
     settings: ShardSettings
+    files: tuple[BlockFile, ...]
 
-    def run(self, payload: ShardToWrite) -> Row:
+    def run(self, payload: int) -> Row:
         """Writes one shard."""
         blocks = [
             DocumentBlock.from_bytes(data)
-            for data in _read_blocks(self.settings.folder, payload.blocks)
+            for file in self.files
+            for data in file.read(self.settings.folder, payload)
         ]
-        return write_shard(payload.key, blocks, self.settings)
-
-
-def _read_blocks(
-    folder: str, places: Iterable[tuple[str, int, int]]
-) -> Iterator[bytes]:
-    for name, start, length in places:
-        with storage.open_file(storage.join(folder, name)) as file:
-            file.seek(start)
-            yield file.read(length)
+        return write_shard(self.settings.plan.keys()[payload], blocks, self.settings)
 
 
 class _WriteShardFn(beam.DoFn):

@@ -54,6 +54,7 @@ def make_stats(
         "documents": {
             "read": readers["documents_read"],
             "kept": writers["documents"],
+            "measured": readers["documents_measured"],
             "rejected": dict(sorted(rejected.items())),
             "malformed_utf8": readers["documents_malformed"],
             "copies": writers["copies"],

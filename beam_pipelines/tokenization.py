@@ -71,8 +71,8 @@ def tokenize_documents(
     """Tokenizes documents, many lines a call.
 
     Args:
-        texts: Documents, UTF-8. A line is a sentence, an empty line a change
-            of speaker.
+        texts: Documents, UTF-8, normalised by `cleaning/normalization.py`. A
+            line is a sentence, an empty line a change of speaker.
         tokenizer: From `load_tokenizer`.
 
     Returns:
@@ -101,5 +101,5 @@ def _tokenize_lines(
 ) -> tuple[np.ndarray, np.ndarray]:
     import tensorflow as tf
 
-    ragged = tokenizer.tokenize(tf.constant(lines, tf.string))
+    ragged = tokenizer.tokenize_normalized(tf.constant(lines, tf.string))
     return ragged.flat_values.numpy(), ragged.row_splits.numpy()

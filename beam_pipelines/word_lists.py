@@ -55,6 +55,11 @@ def read_words(path: str) -> list[str]:
     return words
 
 
+def load_words(path: str) -> WordList | None:
+    """Reads a list to search for; None if there is no path."""
+    return WordList.make(read_words(path)) if path else None
+
+
 @dataclasses.dataclass(frozen=True)
 class WordList:
     """Words to look for, as hashes.

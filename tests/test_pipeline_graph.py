@@ -15,6 +15,7 @@ from apache_beam.portability.api import beam_runner_api_pb2 as proto
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
 from beam_pipelines import planning
+from beam_pipelines.block_files import BlockFile
 from beam_pipelines.config import DataConfig, InputConfig
 from beam_pipelines.jobs import RowStore, RunUnits, Unit
 from beam_pipelines.near_duplicates.job import FindEdges
@@ -23,7 +24,7 @@ from beam_pipelines.planning import plan_job
 from beam_pipelines.preprocess_job import PreprocessJob, build_pipeline
 from beam_pipelines.reading import ReadSettings, ReadToFiles
 from beam_pipelines.runners import Runner
-from beam_pipelines.shards import ShardToWrite, WriteShardFromFiles
+from beam_pipelines.shards import WriteShardFromFiles
 from electra_keras.data.vocabulary import Vocabulary
 
 RUNNER = Runner((), 1, debug=False)
@@ -157,18 +158,15 @@ def units_pipelines(job: PreprocessJob) -> Iterator[beam.Pipeline]:
         SignatureFile(f"{job.folder}/work/{unit.name}", 5) for unit in job._units()
     )
     blocks = tuple(
-        (f"work/documents/{unit.name}.blocks", 31 * number, 17 * number)
+        BlockFile(f"work/documents/{unit.name}.blocks", 4000, 31 * number, 17 * number)
         for number, unit in enumerate(job._units())
     )
-    shards = [
-        Unit(f"train-{number:05d}", ShardToWrite(("train", number), blocks))
-        for number in range(20)
-    ]
+    shards = [Unit(f"train-{number:05d}", number) for number in range(4000)]
     bands = [Unit(f"{band:02d}", (band, 0)) for band in range(14)]
     for units, task in (
         (job._units(), ReadToFiles(reading, near=True)),
         (bands, FindEdges(job.folder, signatures, 1, 0.7)),
-        (shards, WriteShardFromFiles(job._shard_settings())),
+        (shards, WriteShardFromFiles(job._shard_settings(), blocks)),
     ):
         pipeline = RUNNER.pipeline()
         _ = (

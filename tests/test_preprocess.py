@@ -128,6 +128,7 @@ def test_malformed_utf8_is_counted_replaced_and_reported(
     assert stats["documents"] == {
         "read": 4,
         "kept": 3,
+        "measured": 3,
         "rejected": {"empty": 1},
         "malformed_utf8": 1,
         "copies": 3,

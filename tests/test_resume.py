@@ -346,8 +346,8 @@ def test_unfinished_job_is_refused_and_overwrite_moves_it_aside(
     assert content(tmp_path / "data") == expected
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "row"])
-def test_damaged_shard_is_written_again(
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "row", "documents"])
+def test_what_is_damaged_is_made_again(
     damage: str, unfinished: list[str], tmp_path: Path, expected: dict[str, bytes]
 ) -> None:
     partial = tmp_path / "data.partial"
@@ -358,6 +358,9 @@ def test_damaged_shard_is_written_again(
         path.write_bytes(data[:-1])
     elif damage == "flipped":
         path.write_bytes(data[:40] + bytes([data[40] ^ 1]) + data[41:])
+    elif damage == "documents":
+        for blocks in (partial / "work" / "documents").iterdir():
+            blocks.write_bytes(blocks.read_bytes()[:-1])
     else:
         row = sorted((partial / "work" / "rows" / "write").iterdir())[1]
         row.write_text('{"split":')

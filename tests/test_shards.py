@@ -128,7 +128,7 @@ def test_packing_of_a_document_does_not_depend_on_the_others(
 def test_equal_documents_are_dropped_but_the_earliest(
     settings: ShardSettings, tmp_path: Path
 ) -> None:
-    blocks = [make_block(["가나", "다", "가나", "\u200e", "가나"])]
+    blocks = [make_block(["가나", "다", "가나", " ", "가나"])]
     row = write_shard(TRAIN, blocks, settings)
     assert row["examples"] == 2
     assert row["rejected"] == {"duplicate": 2, "no_tokens": 1}
@@ -188,7 +188,7 @@ def test_near_duplicates_of_the_list_are_dropped(
 
 def test_empty_shard_is_not_written(settings: ShardSettings, tmp_path: Path) -> None:
     assert write_shard(TRAIN, [], settings)["file"] == ""
-    row = write_shard(TRAIN, [make_block(["\u200e"])], settings)
+    row = write_shard(TRAIN, [make_block([" "])], settings)
     assert (row["file"], row["counts"]["examples"]) == ("", 0)
     assert not list(tmp_path.glob("train*"))
 

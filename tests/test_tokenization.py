@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow_text as tf_text
 
 from beam_pipelines import tokenization
+from beam_pipelines.cleaning.normalization import normalize_text
 from beam_pipelines.tokenization import (
     TokenizerSpec,
     load_tokenizer,
     tokenize_documents,
 )
+from electra_keras.data.tokenizer import Tokenizer
 from electra_keras.data.vocabulary import Vocabulary
 from electra_keras.errors import ElectraError
 
@@ -52,7 +56,30 @@ def test_special_tokens_never_come_from_text(spec: TokenizerSpec) -> None:
 
 
 def test_a_line_of_which_nothing_is_left_is_empty(spec: TokenizerSpec) -> None:
-    assert tokenize(spec, "\u200e\na") == [[[], [9]]]
+    assert tokenize(spec, " \na") == [[[], [9]]]
+
+
+def test_what_serving_normalises_changes_nothing_that_was_normalised() -> None:
+    points = [c for c in range(2, 0x110000) if not 0xD800 <= c < 0xE000]
+    words = [f"a{chr(c)}b" for c in points]
+    # What decomposes is given both ways; ICU and Python have to compose alike.
+    words += [unicodedata.normalize("NFD", word) for word in words]
+    text = normalize_text("\n".join(dict.fromkeys(words)))
+    lines = [line.encode() for line in text.split("\n")]
+    normalizer = tf_text.FastBertNormalizer()
+    again = normalizer.normalize(tf_text.normalize_utf8(lines, "NFC"))
+    assert again.numpy().tolist() == lines
+
+
+def test_normalised_text_gives_the_ids_that_serving_gives() -> None:
+    tokenizer = Tokenizer(Vocabulary((*ENTRIES, "\u00e9", "##\u00e9")))
+    texts = ["e\u0301 \u00e9", "b\u0600\u1100\u1161 ae\u0301"]
+    normalized = [normalize_text(text).encode() for text in texts]
+    assert (
+        tokenizer.tokenize_normalized(normalized).to_list()
+        == tokenizer.tokenize(texts).to_list()
+        == [[15, 15], [1, 1, 9, 16]]
+    )
 
 
 def test_batches_do_not_change_the_result(

@@ -56,6 +56,12 @@ _INVISIBLES = (
     *((0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)),
     *((plane | 0xFFFE, plane | 0xFFFF) for plane in range(0x10000, 0x110000, 0x10000)),
 )
+# What else Unicode calls a format character: marks of Arabic and Syriac numbers,
+# Kaithi and Egyptian signs. BERT's tokenizer takes each for a space.
+_FORMAT_MARKS = (
+    *((0x600, 0x605), (0x6DD, 0x6DD), (0x70F, 0x70F), (0x890, 0x891)),
+    *((0x8E2, 0x8E2), (0x110BD, 0x110BD), (0x110CD, 0x110CD), (0x13430, 0x1343F)),
+)
 _EMPTY_TURNS = re.compile("\x01(?:\n\x01)+")
 _EDGE_TURNS = re.compile("(?<![^\x00])\x01\n?|\n\x01(?![^\x00])")
 
@@ -162,6 +168,8 @@ def _kinds() -> np.ndarray:
         kinds[first : last + 1] = _INVISIBLE
     kinds[ord("\n")] = 0
     kinds[[ord(space) for space in _SPACES]] = _SPACE
+    for first, last in _FORMAT_MARKS:
+        kinds[first : last + 1] = _SPACE
     kinds[0x2000:0x200B] = _SPACE
     kinds[[ord(end) for end in _LINE_ENDS]] = _LINE_END
     kinds[[ZERO_WIDTH_JOINER, EMOJI_STYLE]] = _JOINER
