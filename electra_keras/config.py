@@ -9,86 +9,26 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 from typing import Any
 
 import yaml
 
+from electra_keras.config_checks import check_choice, check_positive, out_of_range
 from electra_keras.errors import UsageError
+from electra_keras.model_config import ModelConfig as ModelConfig
 
 # The largest number that the noise keys hold.
 _MAX_SEED = 2**31 - 1
-_MODEL_RATES = ("dropout_rate", "attention_dropout_rate")
-_MASK_RATES = ("mask_rate", "mask_token_rate")
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelConfig:
-    """Both networks. The defaults are ELECTRA-Small (paper, table 6).
-
-    Attributes:
-        vocabulary_size: V. None takes it from the data.
-        max_sequence_length: Rows of the position table, tokens.
-        num_segments: Rows of the segment table.
-        embedding_dim: Width of the shared embeddings, projected where a
-            network is wider or narrower.
-        hidden_dim: H of the discriminator.
-        num_layers: Transformer blocks of the discriminator.
-        num_heads: None: hidden_dim / 64, at least 1.
-        intermediate_dim: None: 4 x hidden_dim.
-        generator_hidden_dim: H of the generator.
-        generator_num_layers: Transformer blocks of the generator.
-        generator_num_heads: None: generator_hidden_dim / 64, at least 1.
-        generator_intermediate_dim: None: 4 x generator_hidden_dim.
-        dropout_rate: Of embeddings and of both sublayers' outputs.
-        attention_dropout_rate: Of the attention probabilities.
-        initializer_range: Standard deviation of the initial weights. 0.02
-            suits widths from 256; narrower networks learn faster from more.
-        position_initializer: "truncated_normal", or "sinusoidal": positions
-            start as waves, so that "the token before" is the same direction
-            everywhere and need not be learnt row by row; for short runs.
-    """
-
-    vocabulary_size: int | None = None
-    max_sequence_length: int = 512
-    num_segments: int = 2
-    embedding_dim: int = 128
-    hidden_dim: int = 256
-    num_layers: int = 12
-    num_heads: int | None = None
-    intermediate_dim: int | None = None
-    generator_hidden_dim: int = 64
-    generator_num_layers: int = 12
-    generator_num_heads: int | None = None
-    generator_intermediate_dim: int | None = None
-    dropout_rate: float = 0.1
-    attention_dropout_rate: float = 0.1
-    initializer_range: float = 0.02
-    position_initializer: str = "truncated_normal"
-
-    def __post_init__(self) -> None:
-        for prefix in ("", "generator_"):
-            hidden_dim = getattr(self, f"{prefix}hidden_dim")
-            derived = {"num_heads": max(1, hidden_dim // 64)}
-            derived["intermediate_dim"] = 4 * hidden_dim
-            for name, value in derived.items():
-                if getattr(self, prefix + name) is None:
-                    object.__setattr__(self, prefix + name, value)
-            num_heads = getattr(self, f"{prefix}num_heads")
-            if num_heads < 1 or hidden_dim % num_heads:
-                raise UsageError(
-                    f"model.{prefix}hidden_dim {hidden_dim} with {num_heads} heads",
-                    expected="a width that the heads divide evenly",
-                    fix=f"Set model.{prefix}num_heads to a divisor.",
-                )
-        if self.num_segments < 2:
-            raise _out_of_range("model.num_segments", self.num_segments, "at least 2")
-        _check_choice(
-            "model.position_initializer",
-            self.position_initializer,
-            ("truncated_normal", "sinusoidal"),
-        )
-        _check_positive(self, "model", skip=("vocabulary_size",), rates=_MODEL_RATES)
+# What "compat: google" sets where it is not set by itself, and what is set else.
+_COMPAT_DATA = {
+    "mask_with_replacement": (True, False),
+    "mask_unknown_tokens": (True, False),
+}
+_COMPAT_TRAIN = {
+    "sample_special_tokens": (True, False),
+    "overlapped_warmup": (True, False),
+    "adam_bias_correction": (False, True),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,15 +42,27 @@ class DataConfig:
         mask_token_rate: Share of these that is shown as [MASK]; the rest
             keeps its token. 0.85 in the reference code.
         mixed_shards: Shards whose examples are shuffled together.
+        mask_with_replacement: Positions may be drawn twice, as in the
+            reference, where their samples are then averaged. None: as
+            train.compat says.
+        mask_unknown_tokens: [UNK] may be masked and be a target, as in the
+            reference. None: as train.compat says.
     """
 
     sequence_length: int | None = None
     mask_rate: float = 0.15
     mask_token_rate: float = 0.85
     mixed_shards: int = 4
+    mask_with_replacement: bool | None = None
+    mask_unknown_tokens: bool | None = None
 
     def __post_init__(self) -> None:
-        _check_positive(self, "data", skip=("sequence_length",), rates=_MASK_RATES)
+        check_positive(
+            self,
+            "data",
+            skip=("sequence_length", *_COMPAT_DATA),
+            closed_rates=("mask_rate", "mask_token_rate"),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,9 +70,21 @@ class TrainConfig:
     """Objective, optimiser, schedule and what is written when.
 
     Attributes:
-        objective: "electra".
+        objective: Name of a file in `objectives/`, such as "electra" or "mlm".
         discriminator_loss_weight: Lambda of the paper.
         temperature: Of the generator's sampling; below 1 is sharper.
+        disallow_correct: The generator never samples the original token.
+        uniform_generator: Samples are uniform over the vocabulary, without any
+            generator.
+        generator_steps: Of "two_stage": optimizer steps of the generator alone.
+            None: half of `train_steps`.
+        compat: "none", or "google": what we do otherwise than
+            google-research/electra is done as there (docs/fidelity.md).
+        sample_special_tokens: The generator may sample [PAD], [CLS] and others.
+            None, as in the next two: as `compat` says.
+        overlapped_warmup: Warm-up and decay multiply, and `warmup_steps` is
+            never cut.
+        adam_bias_correction: Divide Adam's means by what their start at 0 took.
         train_steps: Optimizer steps in all.
         global_batch_size: Examples per optimizer step, over all replicas.
         learning_rate: Peak.
@@ -144,6 +108,13 @@ class TrainConfig:
     objective: str = "electra"
     discriminator_loss_weight: float = 50.0
     temperature: float = 1.0
+    disallow_correct: bool = False
+    uniform_generator: bool = False
+    generator_steps: int | None = None
+    compat: str = "none"
+    sample_special_tokens: bool | None = None
+    overlapped_warmup: bool | None = None
+    adam_bias_correction: bool | None = None
     train_steps: int = 1_000_000
     global_batch_size: int = 128
     learning_rate: float = 5e-4
@@ -164,16 +135,17 @@ class TrainConfig:
     kept_checkpoints: int = 3
 
     def __post_init__(self) -> None:
-        _check_positive(
+        check_choice("train.compat", self.compat, ("none", "google"))
+        _settle(self, _COMPAT_TRAIN, self.compat)
+        check_positive(
             self,
             "train",
-            skip=("warmup_steps", "weight_decay_rate", "seed"),
+            skip=("warmup_steps", "weight_decay_rate", "seed", "generator_steps"),
             rates=("adam_beta_1", "adam_beta_2"),
         )
         if self.seed > _MAX_SEED:
-            raise _out_of_range("train.seed", self.seed, f"at most {_MAX_SEED}")
-        _check_choice("train.objective", self.objective, ("electra",))
-        _check_choice("train.strategy", self.strategy, ("none", "mirrored"))
+            raise out_of_range("train.seed", self.seed, f"at most {_MAX_SEED}")
+        check_choice("train.strategy", self.strategy, ("none", "mirrored"))
         every = ("log_every_steps", "evaluate_every_steps", "checkpoint_every_steps")
         for name in (*every, "train_steps"):
             steps = getattr(self, name)
@@ -187,8 +159,19 @@ class TrainConfig:
 
     @property
     def effective_warmup_steps(self) -> int:
-        """Warm-up steps, never beyond a tenth of the run."""
+        """Warm-up steps, never beyond a tenth of the run but in the reference."""
+        if self.overlapped_warmup:
+            return self.warmup_steps
         return min(self.warmup_steps, self.train_steps // 10)
+
+    @property
+    def effective_generator_steps(self) -> int:
+        """Steps of the first of two stages; 0 for another objective."""
+        if self.objective != "two_stage":
+            return 0
+        if self.generator_steps is None:
+            return self.train_steps // 2
+        return self.generator_steps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,6 +181,11 @@ class ExperimentConfig:
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        data = dataclasses.replace(self.data)
+        _settle(data, _COMPAT_DATA, self.train.compat)
+        object.__setattr__(self, "data", data)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the nested dict that YAML files and fingerprints hold."""
@@ -214,35 +202,8 @@ class ExperimentConfig:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _check_positive(
-    config: Any, section: str, *, skip: tuple[str, ...], rates: tuple[str, ...]
-) -> None:
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        key = f"{section}.{field.name}"
-        is_closed = field.name in _MASK_RATES
-        if field.name in rates:
-            if not (0.0 <= value < 1.0 or (is_closed and value == 1.0)):
-                raise UsageError(
-                    f"{key} {value}",
-                    expected=f"a rate from 0 to {'1' if is_closed else 'below 1'}",
-                    fix="Write 15 percent as 0.15.",
-                )
-        elif field.name in skip:
-            if value is not None and not 0 <= value < math.inf:
-                raise _out_of_range(key, value, "a number not below 0")
-        elif not isinstance(value, bool | str) and not 0 < value < math.inf:
-            raise _out_of_range(key, value, "a number above 0")
-
-
-def _out_of_range(key: str, value: Any, expected: str) -> UsageError:
-    return UsageError(f"{key} {value}", expected=expected, fix="Change it.")
-
-
-def _check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise UsageError(
-            f"{key} {value!r}",
-            expected=f"one of {', '.join(choices)}",
-            fix="Choose one of these.",
-        )
+def _settle(section: Any, values: dict[str, tuple[bool, bool]], compat: str) -> None:
+    """Sets what was left to `compat`."""
+    for name, (google, ours) in values.items():
+        if getattr(section, name) is None:
+            object.__setattr__(section, name, google if compat == "google" else ours)

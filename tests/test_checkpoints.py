@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from electra_keras.config import ModelConfig, TrainConfig
 from electra_keras.errors import ElectraError
-from electra_keras.models.networks import build_networks
+from electra_keras.objectives.electra import ElectraObjective
 from electra_keras.training import checkpoints
 from electra_keras.training.checkpoints import (
     Checkpoint,
@@ -27,10 +27,10 @@ from electra_keras.training.pretrainer import ElectraPretrainer
 
 def all_variables(model: ModelConfig, seed: int) -> Variables:
     """Everything that a run saves, with numbers that only this seed gives."""
-    pretrainer = ElectraPretrainer(*build_networks(model, seed=seed))
+    pretrainer = ElectraPretrainer(ElectraObjective.build(model, seed=seed))
     optimizer = make_optimizer(TrainConfig(train_steps=10), pretrainer)
     variables = {
-        **network_variables(pretrainer.generator, pretrainer.discriminator),
+        **network_variables(pretrainer.objective.networks),
         **optimizer_variables(optimizer),
     }
     for place, variable in enumerate(variables.values()):

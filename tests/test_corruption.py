@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_keras.objectives.corruption import corrupt_tokens, sample_tokens
+from electra_keras.objectives.shared.corruption import corrupt_tokens, sample_tokens
 
 LARGEST_NOISE = 1.0 - 2.0**-23
 

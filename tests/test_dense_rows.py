@@ -220,8 +220,10 @@ def test_objective_passes_blocks_on(tiny_model: ModelConfig, dense_folder) -> No
 
     slots = batch["mask_positions"].shape[1]
     objective = ElectraObjective(
-        Spy({"mask_logits": tf.zeros([4, slots, 40])}),
-        Spy({"replaced_logits": tf.zeros([4, S])}),
+        {
+            "generator": Spy({"mask_logits": tf.zeros([4, slots, 40])}),
+            "discriminator": Spy({"replaced_logits": tf.zeros([4, S])}),
+        }
     )
     for given in (batch, {k: v for k, v in batch.items() if k != "block_ids"}):
         with noise_key(step_key(1, tf.constant(0), 0)):

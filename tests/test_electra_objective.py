@@ -9,16 +9,15 @@ import pytest
 import tensorflow as tf
 
 from electra_keras.config import ModelConfig
-from electra_keras.models.networks import build_networks
 from electra_keras.models.randomness import noise_key, step_key
 from electra_keras.objectives.electra import ElectraObjective
+from electra_keras.objectives.shared.objective import ObjectiveSettings
 
 
 @pytest.fixture(scope="module")
 def objective(tiny_model: ModelConfig) -> ElectraObjective:
-    return ElectraObjective(
-        *build_networks(tiny_model), unsampled_token_ids=(0, 1, 2, 3, 4, 5)
-    )
+    settings = ObjectiveSettings(unsampled_token_ids=(0, 1, 2, 3, 4, 5))
+    return ElectraObjective.build(tiny_model, settings)
 
 
 BATCH = {
@@ -77,9 +76,8 @@ def test_losses_of_a_batch_made_by_hand(objective) -> None:
 
 
 def test_weight_of_the_discriminator_is_a_setting(tiny_model: ModelConfig) -> None:
-    objective = ElectraObjective(
-        *build_networks(tiny_model), discriminator_loss_weight=2.0
-    )
+    settings = ObjectiveSettings(discriminator_loss_weight=2.0)
+    objective = ElectraObjective.build(tiny_model, settings)
     values = losses(objective)
     expected = values["masked_lm_loss"] + 2 * values["disc_loss"]
     assert values["loss"] == pytest.approx(expected, rel=1e-6)
@@ -118,7 +116,7 @@ def test_discriminator_sees_samples_in_the_used_slots_alone(objective) -> None:
     is_replaced = (expected != BATCH["token_ids"].numpy()).astype(int)
     assert outputs["is_replaced"].numpy().tolist() == is_replaced.tolist()
     assert is_replaced.sum() > 0
-    logits = objective.discriminator(
+    logits = objective.networks["discriminator"](
         {
             "token_ids": tf.constant(expected),
             "segment_ids": BATCH["segment_ids"],
@@ -139,7 +137,7 @@ def test_samples_are_no_specials_and_change_with_the_step(objective) -> None:
 def gradient_paths(objective: ElectraObjective, name: str) -> set[str]:
     variables = {
         variable.path: variable
-        for network in (objective.generator, objective.discriminator)
+        for network in objective.networks.values()
         for variable in network.trainable_variables
     }
     with tf.GradientTape() as tape:
@@ -157,8 +155,8 @@ def test_each_loss_reaches_its_own_network_and_the_embeddings(objective) -> None
     networks = {
         name: {variable.path for variable in network.trainable_variables}
         for name, network in (
-            ("masked_lm_loss", objective.generator),
-            ("disc_loss", objective.discriminator),
+            ("masked_lm_loss", objective.networks["generator"]),
+            ("disc_loss", objective.networks["discriminator"]),
         )
     }
     shared = networks["masked_lm_loss"] & networks["disc_loss"]

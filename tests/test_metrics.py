@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from electra_keras.objectives.electra import ElectraObjective
 from electra_keras.training.metrics import ElectraMetrics
 
 
@@ -62,7 +63,12 @@ OUTPUTS = make_outputs(
 
 
 def test_every_metric_of_a_batch_made_by_hand() -> None:
-    values = measure(ElectraMetrics(), BATCH, OUTPUTS, make_losses(41.5, 1.5, 0.8))
+    values = measure(
+        ElectraMetrics(ElectraObjective({})),
+        BATCH,
+        OUTPUTS,
+        make_losses(41.5, 1.5, 0.8),
+    )
     # Real tokens: replaced at logits 2, -3, 1; original at -1, 4, -5, -1, 1.
     # Of the 15 pairs 2 beats four, 1 beats three and ties one, -3 beats one.
     assert values.pop("disc_auc") == pytest.approx(8.5 / 15, abs=0.01)
@@ -83,7 +89,7 @@ def test_every_metric_of_a_batch_made_by_hand() -> None:
 
 
 def test_batches_are_weighted_by_their_tokens() -> None:
-    metrics = ElectraMetrics()
+    metrics = ElectraMetrics(ElectraObjective({}))
     measure(metrics, BATCH, OUTPUTS, make_losses(41.5, 1.5, 0.8))
     batch = make_batch([[1, 1, 0, 0, 0, 0]], [[7, 0, 0]], [[1, 0, 0]])
     logits = [[-1, -1, 9, 9, 9, 9]]
@@ -111,14 +117,16 @@ def test_precision_and_recall_without_a_denominator_are_0(
 ) -> None:
     batch = make_batch([[1, 1, 1, 0]], [[0]], [[0]])
     outputs = make_outputs([[0]], [[0]], [is_replaced], [logits])
-    values = measure(ElectraMetrics(), batch, outputs, make_losses(0.0, 0.0, 0.0))
+    values = measure(
+        ElectraMetrics(ElectraObjective({})), batch, outputs, make_losses(0.0, 0.0, 0.0)
+    )
     assert values["disc_precision"] == precision
     assert values["disc_recall"] == recall
     assert values["masked_lm_accuracy"] == values["masked_lm_loss"] == 0.0
 
 
 def test_batch_of_padding_changes_nothing() -> None:
-    metrics = ElectraMetrics()
+    metrics = ElectraMetrics(ElectraObjective({}))
     before = measure(metrics, BATCH, OUTPUTS, make_losses(41.5, 1.5, 0.8))
     nothing = make_batch([[0, 0]], [[0]], [[0]])
     outputs = make_outputs([[0]], [[0]], [[0, 0]], [[3, 3]])
@@ -146,5 +154,7 @@ def test_auc_is_the_share_of_pairs_in_order(center: float, scale: float) -> None
     batch = make_batch(padding_mask, np.zeros((40, 1)), np.zeros((40, 1)))
     zeros = np.zeros((40, 1), np.int32)
     outputs = make_outputs(zeros, zeros, is_replaced, logits)
-    values = measure(ElectraMetrics(), batch, outputs, make_losses(0.0, 0.0, 0.0))
+    values = measure(
+        ElectraMetrics(ElectraObjective({})), batch, outputs, make_losses(0.0, 0.0, 0.0)
+    )
     assert values["disc_auc"] == pytest.approx(expected, abs=0.01)

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from electra_keras.config import ModelConfig, TrainConfig
-from electra_keras.models.networks import build_networks
+from electra_keras.objectives.electra import ElectraObjective
 from electra_keras.training.optimizer import (
     ElectraAdamW,
     LinearWarmupDecay,
@@ -65,7 +65,7 @@ def test_short_run_warms_up_for_a_tenth_at_most(
 
 @pytest.fixture(scope="module")
 def pretrainer(tiny_model: ModelConfig) -> ElectraPretrainer:
-    return ElectraPretrainer(*build_networks(tiny_model))
+    return ElectraPretrainer(ElectraObjective.build(tiny_model))
 
 
 def block(network: str, index: int) -> set[str]:
@@ -99,7 +99,7 @@ def test_biases_and_layer_norms_are_the_undecayed_variables(
 
 
 def test_step_without_gradients_decays_the_rest_alone(tiny_model: ModelConfig) -> None:
-    pretrainer = ElectraPretrainer(*build_networks(tiny_model))
+    pretrainer = ElectraPretrainer(ElectraObjective.build(tiny_model))
     variables = pretrainer.trainable_variables
     for variable in variables:
         variable.assign(tf.ones(variable.shape))

@@ -14,8 +14,8 @@ import pytest
 
 from electra_keras.config import ModelConfig, TrainConfig
 from electra_keras.data.dataset import make_eval_dataset, make_train_dataset
-from electra_keras.models.networks import build_networks
 from electra_keras.objectives.electra import ElectraObjective
+from electra_keras.objectives.shared.objective import ObjectiveSettings
 from electra_keras.training.optimizer import make_optimizer
 from electra_keras.training.pretrainer import ElectraPretrainer
 
@@ -24,9 +24,10 @@ UNSAMPLED = (0, 1, 2, 3, 4, 5)
 
 
 def make_pretrainer(model: ModelConfig, **settings: Any) -> ElectraPretrainer:
-    networks = build_networks(model, seed=1)
-    objective = ElectraObjective(*networks, unsampled_token_ids=UNSAMPLED)
-    pretrainer = ElectraPretrainer(*networks, objective=objective, seed=1)
+    objective = ElectraObjective.build(
+        model, ObjectiveSettings(unsampled_token_ids=UNSAMPLED), seed=1
+    )
+    pretrainer = ElectraPretrainer(objective, seed=1)
     config = TrainConfig(train_steps=100, learning_rate=3e-3)
     pretrainer.compile(make_optimizer(config, pretrainer), **settings)
     return pretrainer
@@ -132,7 +133,7 @@ def test_first_evaluation_knows_nothing_yet(
 def test_plain_keras_optimizer_will_do(
     data_folder: Path, tiny_model: ModelConfig
 ) -> None:
-    pretrainer = ElectraPretrainer(*build_networks(tiny_model))
+    pretrainer = ElectraPretrainer(ElectraObjective.build(tiny_model))
     pretrainer.compile(optimizer=keras.optimizers.SGD(0.01))
     dataset = make_train_dataset(data_folder, global_batch_size=8)
     history = pretrainer.fit(dataset, steps_per_epoch=2, verbose=0).history
@@ -151,8 +152,8 @@ tf.config.set_logical_device_configuration(cpu, halves)
 
 from electra_keras.config import ModelConfig, TrainConfig
 from electra_keras.data.dataset import make_eval_dataset, make_train_dataset
-from electra_keras.models.networks import build_networks
 from electra_keras.objectives.electra import ElectraObjective
+from electra_keras.objectives.shared.objective import ObjectiveSettings
 from electra_keras.training.optimizer import make_optimizer
 from electra_keras.training.pretrainer import ElectraPretrainer
 from electra_keras.training.strategies import make_strategy
@@ -166,12 +167,12 @@ alone = make_strategy(config)
 both = make_strategy(dataclasses.replace(config, strategy="mirrored"))
 for strategy, execution in ((alone, 1), (both, 1), (both, 3)):
     with strategy.scope():
-        networks = build_networks({model!r}, seed=1)
         # Almost cold sampling takes the best guess, whatever a replica's noise.
-        objective = ElectraObjective(
-            *networks, unsampled_token_ids=range(6), temperature=1e-6
+        settings = ObjectiveSettings(
+            unsampled_token_ids=tuple(range(6)), temperature=1e-6
         )
-        pretrainer = ElectraPretrainer(*networks, objective=objective)
+        objective = ElectraObjective.build({model!r}, settings, seed=1)
+        pretrainer = ElectraPretrainer(objective)
         pretrainer.compile(
             make_optimizer(config, pretrainer), steps_per_execution=execution
         )
@@ -201,8 +202,7 @@ for _, weights, logs, values in runs[1:]:
 
 # Two replicas draw other samples for the same rows.
 with strategy.scope():
-    networks = build_networks({model!r}, seed=1)
-    pretrainer = ElectraPretrainer(*networks)
+    pretrainer = ElectraPretrainer(ElectraObjective.build({model!r}, seed=1))
     pretrainer.compile(make_optimizer(config, pretrainer))
 half = {{k: v[:4] for k, v in batches[0].items()}}
 

@@ -83,7 +83,7 @@ def weights_of(folder: Path) -> dict[str, np.ndarray]:
     run = load_run(folder)
     return {
         variable.path: variable.numpy()
-        for network in (run.generator, run.discriminator)
+        for network in run.objective.networks.values()
         for variable in network.variables
     }
 

@@ -50,6 +50,17 @@ def build_networks(
     )
 
 
+def build_replaced_token_networks(
+    config: ModelConfig, *, with_generator: bool = True, seed: int = 1
+) -> dict[str, keras.Model]:
+    """Builds what `build_networks` does, by name; the generator if it is wanted."""
+    if with_generator:
+        generator, discriminator = build_networks(config, seed=seed)
+        return {"generator": generator, "discriminator": discriminator}
+    embeddings = build_embeddings(config, seed=seed)
+    return {"discriminator": build_discriminator(config, embeddings, seed=seed)}
+
+
 def build_embeddings(config: ModelConfig, *, seed: int = 1) -> Embeddings:
     """Builds the layer that both networks share: tables and their LayerNorm."""
     if config.vocabulary_size is None:
@@ -78,7 +89,8 @@ def build_generator(
     Inputs, by name: `token_ids` (with [MASK]s), `segment_ids`,
     `padding_mask`: int32 (B, S); `mask_positions`: int32 (B, M); for dense rows
     `block_ids`: int32 (B, S).
-    Outputs, by name: `mask_logits` float32 (B, M, V).
+    Outputs, by name: `mask_logits` float32 (B, M, V); `hidden_states`
+    (B, S, H), the last ones.
     """
     seed = child_seed(seed, "generator")
     inputs = _token_inputs()
@@ -95,7 +107,7 @@ def build_generator(
     mask_logits = head(hidden_states, mask_positions)
     return Network(
         {**inputs, "mask_positions": mask_positions},
-        {"mask_logits": mask_logits},
+        {"mask_logits": mask_logits, "hidden_states": hidden_states},
         name="generator",
     )
 

@@ -1,6 +1,8 @@
 """Room of the objectives: masked batch and networks in, losses out.
 
-Comes in: a masked batch and the two networks.
-Goes out: a corrupted batch, sums of losses and what the metrics need.
-Start reading: `corruption.py` (sampling and labels), then `electra.py`.
+Comes in: a masked batch.
+Goes out: sums of losses and what the metrics need.
+Start reading: `shared/objective.py` (what an objective is), `shared/corruption.py`
+(sampling and labels), then `electra.py`. Every file here is one objective, by the
+name that `train.objective` has.
 """

@@ -14,6 +14,7 @@ import hashlib
 import json
 import shutil
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -147,11 +148,11 @@ class CheckpointFolder:
             shutil.rmtree(folder)
 
 
-def network_variables(generator: keras.Model, discriminator: keras.Model) -> Variables:
-    """Names the weights of both networks; shared ones have one name."""
+def network_variables(networks: Mapping[str, keras.Model]) -> Variables:
+    """Names the weights of all networks; shared ones have one name."""
     return {
         f"networks/{variable.path}": variable
-        for network in (generator, discriminator)
+        for network in networks.values()
         for variable in network.variables
     }
 

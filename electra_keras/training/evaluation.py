@@ -18,10 +18,8 @@ from electra_keras.data.dataset import make_eval_dataset
 from electra_keras.data.info import load_info
 from electra_keras.errors import UsageError
 from electra_keras.models.randomness import noise_key, step_key
-from electra_keras.objectives.electra import ElectraObjective
 from electra_keras.training.monitoring import EvaluationProgress
 from electra_keras.training.pretrainer import ElectraPretrainer
-from electra_keras.training.run import build_objective
 from electra_keras.training.saved_run import SavedRun
 
 
@@ -63,12 +61,7 @@ def evaluate_run(
         UsageError: The data were made with another vocabulary.
     """
     dataset = _open_data(run, data, split)
-    pretrainer = ElectraPretrainer(
-        run.generator,
-        run.discriminator,
-        objective=_objective(run),
-        seed=run.config.train.seed,
-    )
+    pretrainer = ElectraPretrainer(run.objective, seed=run.config.train.seed)
     pretrainer.compile(optimizer=keras.optimizers.SGD())
     progress = EvaluationProgress(int(dataset.cardinality()))
     values = pretrainer.evaluate(
@@ -84,14 +77,13 @@ def draw_samples(
     run: SavedRun, data: str | Path, *, count: int, split: str = "validation"
 ) -> list[list[SampleToken]]:
     """Takes rows through both networks and keeps what each of them saw."""
-    objective = _objective(run)
     entries = run.vocabulary.entries
     samples: list[list[SampleToken]] = []
     dataset = _open_data(run, data, split).unbatch().take(count).batch(count)
     for batch in dataset:
         key = step_key(run.config.train.seed, tf.constant(0), 0)
         with noise_key(key):
-            outputs = objective.forward(batch, training=False)
+            outputs = run.objective.forward(batch, training=False)
         probabilities = tf.sigmoid(outputs["replaced_logits"]).numpy()
         is_masked = np.zeros(batch["token_ids"].shape, bool)
         positions = batch["mask_positions"].numpy()
@@ -172,10 +164,6 @@ def _open_data(run: SavedRun, data: str | Path, split: str) -> tf.data.Dataset:
         config=run.config.data,
         seed=run.config.train.seed,
     )
-
-
-def _objective(run: SavedRun) -> ElectraObjective:
-    return build_objective(run.config, run.vocabulary, run.generator, run.discriminator)
 
 
 def _most_frequent_rate(dataset: tf.data.Dataset) -> float:

@@ -9,7 +9,14 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-Batch = dict[str, tf.Tensor]
+from electra_keras.objectives.shared.objective import Batch, Objective
+
+# What each group of metrics is made of; names as in the reference.
+_GROUPS = {
+    "masked_lm": ("masked_lm_accuracy",),
+    "sampling": ("sampled_masked_lm_accuracy", "replaced_rate"),
+    "discriminator": ("disc_accuracy", "disc_precision", "disc_recall"),
+}
 
 # Logits between -8 and 8 in steps of 0.04 resolve the area under the curve,
 # also where every probability is small.
@@ -18,7 +25,7 @@ _AUC_THRESHOLDS = 402
 
 
 class ElectraMetrics:
-    """Masked-LM and replaced-token metrics, summed over replicas by Keras.
+    """What an objective is measured by, summed over replicas by Keras.
 
     | name                         | meaning                                 |
     |------------------------------|-----------------------------------------|
@@ -33,29 +40,28 @@ class ElectraMetrics:
     | `disc_auc`                   | area under the ROC curve                |
     | `replaced_rate`              | truly replaced among real tokens        |
     | `real_tokens`                | tokens seen, padding not counted        |
+
+    What an objective has no loss or output for is left out; what its `measure`
+    gives comes on top.
+
+    Args:
+        objective: Its losses and groups of metrics are taken.
     """
 
-    _MEANS = (
-        "loss",
-        "masked_lm_loss",
-        "masked_lm_accuracy",
-        "sampled_masked_lm_accuracy",
-        "disc_loss",
-        "disc_accuracy",
-        "disc_precision",
-        "disc_recall",
-        "replaced_rate",
-    )
-
-    def __init__(self) -> None:
-        self.means = {name: keras.metrics.Mean(name=name) for name in self._MEANS}
-        self.auc = keras.metrics.AUC(num_thresholds=_AUC_THRESHOLDS, name="disc_auc")
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+        self._groups = tuple(n for n in objective.metric_names if n in _GROUPS)
+        names = ["loss", *objective.loss_counts]
+        for name in objective.metric_names:
+            names += _GROUPS.get(name, (name,))
+        self.means = {name: keras.metrics.Mean(name=name) for name in names}
         self.real_tokens = keras.metrics.Sum(name="real_tokens")
-        self.all: list[keras.metrics.Metric] = [
-            *self.means.values(),
-            self.auc,
-            self.real_tokens,
-        ]
+        self.all: list[keras.metrics.Metric] = [*self.means.values(), self.real_tokens]
+        if "discriminator" in self._groups:
+            self.auc = keras.metrics.AUC(
+                num_thresholds=_AUC_THRESHOLDS, name="disc_auc"
+            )
+            self.all.append(self.auc)
 
     def update(
         self,
@@ -74,10 +80,7 @@ class ElectraMetrics:
             local_counts: The objective's counts on this replica.
             counts: The same, summed over replicas.
         """
-        for name, count in (
-            ("masked_lm_loss", "masked_tokens"),
-            ("disc_loss", "real_tokens"),
-        ):
+        for name, count in self._objective.loss_counts.items():
             # A replica's share x global count is its plain sum of losses.
             local_sum = losses[name] * counts[count]
             local_mean = tf.math.divide_no_nan(local_sum, local_counts[count])
@@ -86,14 +89,22 @@ class ElectraMetrics:
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         self._add("loss", losses["loss"] * replicas, counts["real_tokens"])
 
-        weights = batch["mask_weights"]
+        for group in self._groups:
+            getattr(self, f"_update_{group}")(batch, outputs)
+        for name, (values, weights) in self._objective.measure(batch, outputs).items():
+            self._add(name, values, weights)
+        self.real_tokens.update_state(tf.cast(batch["padding_mask"], tf.float32))
+
+    def _update_masked_lm(self, batch: Batch, outputs: Batch) -> None:
         guess = tf.argmax(outputs["mask_logits"], axis=-1, output_type=tf.int32)
-        for name, ids in (
-            ("masked_lm_accuracy", guess),
-            ("sampled_masked_lm_accuracy", outputs["sampled_ids"]),
-        ):
-            self._add(name, tf.cast(ids == batch["mask_ids"], tf.float32), weights)
-        self._update_discriminator(batch, outputs)
+        is_right = tf.cast(guess == batch["mask_ids"], tf.float32)
+        self._add("masked_lm_accuracy", is_right, batch["mask_weights"])
+
+    def _update_sampling(self, batch: Batch, outputs: Batch) -> None:
+        is_same = tf.cast(outputs["sampled_ids"] == batch["mask_ids"], tf.float32)
+        self._add("sampled_masked_lm_accuracy", is_same, batch["mask_weights"])
+        replaced = tf.cast(outputs["is_replaced"], tf.float32)
+        self._add("replaced_rate", replaced, batch["padding_mask"])
 
     def _update_discriminator(self, batch: Batch, outputs: Batch) -> None:
         is_real = tf.cast(batch["padding_mask"], tf.float32)
@@ -104,10 +115,8 @@ class ElectraMetrics:
         # Means whose weights are the denominators; without any they are 0.
         self._add("disc_precision", replaced, called * is_real)
         self._add("disc_recall", called, replaced * is_real)
-        self._add("replaced_rate", replaced, is_real)
         score = tf.clip_by_value(logits / _AUC_LOGIT_RANGE + 0.5, 0.0, 1.0)
         self.auc.update_state(replaced, score, sample_weight=is_real)
-        self.real_tokens.update_state(is_real)
 
     def _add(self, name: str, values: tf.Tensor, weights: tf.Tensor | None = None):
         self.means[name].update_state(values, sample_weight=weights)

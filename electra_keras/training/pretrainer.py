@@ -1,7 +1,7 @@
-"""The training step: generator and discriminator joined in one Keras model.
+"""The training step: the networks of an objective joined in one Keras model.
 
 Reads masked batches from `data/dataset.py`, feeds `run.py` and plain scripts:
-`ElectraPretrainer(generator, discriminator).compile(...)`, then `.fit(...)`.
+`ElectraPretrainer(objective).compile(...)`, then `.fit(...)`.
 
 Stock Keras stepping is wrong or broken with more than one replica (several
 steps per execution, clipping, noise, means of means); the overrides below are
@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 
 from electra_keras.models.randomness import noise_key, step_key
-from electra_keras.objectives.electra import Batch, ElectraObjective
+from electra_keras.objectives.shared.objective import Batch, Objective
 from electra_keras.training.metrics import ElectraMetrics
 
 # Keeps the noise of evaluation apart from every training step's.
@@ -24,39 +24,30 @@ _EVALUATION_STEP = -1
 
 
 class ElectraPretrainer(keras.Model):
-    """Trains both networks on masked batches.
+    """Trains the networks of an objective on masked batches.
 
     Args:
-        generator, discriminator: From `models/networks.py`, built inside the
-            strategy's scope.
-        objective: None: `ElectraObjective` with its defaults.
+        objective: Of `objectives/`, its networks built inside the strategy's
+            scope.
         seed: Of dropout and sampling.
 
     Example:
-        pretrainer = ElectraPretrainer(generator, discriminator)
+        pretrainer = ElectraPretrainer(ElectraObjective.build(ModelConfig(...)))
         pretrainer.compile(optimizer=make_optimizer(config, pretrainer))
         pretrainer.fit(make_train_dataset(...), steps_per_epoch=100)
     """
 
-    def __init__(
-        self,
-        generator: keras.Model,
-        discriminator: keras.Model,
-        *,
-        objective: ElectraObjective | None = None,
-        seed: int = 1,
-        **kwargs: Any,
-    ):
+    def __init__(self, objective: Objective, *, seed: int = 1, **kwargs: Any):
         super().__init__(**kwargs)
-        self.generator = generator
-        self.discriminator = discriminator
-        self.objective = objective or ElectraObjective(generator, discriminator)
+        self.objective = objective
+        self.networks = list(objective.networks.values())  # For Keras to find.
         self.seed = seed
-        self._electra_metrics = ElectraMetrics()
+        self._electra_metrics = ElectraMetrics(objective)
         self.steps_per_execution: int = 1
         self.train_function: Any = None
         self.test_function: Any = None
-        self._forward_backward = self._losses_and_gradients
+        self._uses_xla = False
+        self._set_forward_backward()
         self.built = True
 
     def compile(
@@ -82,14 +73,15 @@ class ElectraPretrainer(keras.Model):
             steps_per_execution=steps_per_execution,
             **kwargs,
         )
-        self._forward_backward = (
-            tf.function(self._losses_and_gradients, jit_compile=True)
-            if jit_compile
-            else self._losses_and_gradients
-        )
+        self._uses_xla = jit_compile
+        self._set_forward_backward()
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """Keras' `fit`; the dataset has its own order and is not shuffled."""
+        starter = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: self._start(self.global_step)
+        )
+        kwargs["callbacks"] = [starter, *(kwargs.get("callbacks") or ())]
         return super().fit(*args, **{"shuffle": False, **kwargs})
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
@@ -113,6 +105,19 @@ class ElectraPretrainer(keras.Model):
     def global_step(self) -> int:
         """Optimizer steps so far."""
         return int(self.optimizer.iterations.numpy())
+
+    def _start(self, step: int) -> None:
+        """Lets the objective change what is trained from a step on."""
+        if self.objective.start(step):
+            self._set_forward_backward()
+            self.make_train_function(force=True)
+
+    def _set_forward_backward(self) -> None:
+        self._forward_backward = (
+            tf.function(self._losses_and_gradients, jit_compile=True)
+            if self._uses_xla
+            else self._losses_and_gradients
+        )
 
     def train_step(self, batch: Batch) -> dict[str, tf.Tensor]:
         """One optimizer step on one replica's share of a batch."""

@@ -28,8 +28,8 @@ from electra_keras.data.info import (
 )
 from electra_keras.data.vocabulary import Vocabulary
 from electra_keras.errors import UsageError
-from electra_keras.models.networks import build_networks
-from electra_keras.objectives.electra import ElectraObjective
+from electra_keras.objectives.shared.objective import Objective, ObjectiveSettings
+from electra_keras.objectives.shared.registry import find_objective
 from electra_keras.training.checkpoints import (
     Checkpoint,
     CheckpointFolder,
@@ -142,14 +142,9 @@ def train(
 def build_pretrainer(
     config: ExperimentConfig, vocabulary: Vocabulary
 ) -> ElectraPretrainer:
-    """Builds networks, objective and optimizer inside the current scope."""
-    generator, discriminator = build_networks(config.model, seed=config.train.seed)
-    pretrainer = ElectraPretrainer(
-        generator,
-        discriminator,
-        objective=build_objective(config, vocabulary, generator, discriminator),
-        seed=config.train.seed,
-    )
+    """Builds objective, networks and optimizer inside the current scope."""
+    objective = build_objective(config, vocabulary)
+    pretrainer = ElectraPretrainer(objective, seed=config.train.seed)
     pretrainer.compile(
         optimizer=make_optimizer(config.train, pretrainer),
         jit_compile=config.train.jit_compile,
@@ -158,19 +153,12 @@ def build_pretrainer(
     return pretrainer
 
 
-def build_objective(
-    config: ExperimentConfig,
-    vocabulary: Vocabulary,
-    generator: keras.Model,
-    discriminator: keras.Model,
-) -> ElectraObjective:
-    """Builds the objective that a run is trained and evaluated with."""
-    return ElectraObjective(
-        generator,
-        discriminator,
-        discriminator_loss_weight=config.train.discriminator_loss_weight,
-        temperature=config.train.temperature,
-        unsampled_token_ids=vocabulary.unsampled_token_ids,
+def build_objective(config: ExperimentConfig, vocabulary: Vocabulary) -> Objective:
+    """Builds the objective of a run, with its networks."""
+    return find_objective(config.train.objective).build(
+        config.model,
+        ObjectiveSettings.of(config, vocabulary),
+        seed=config.train.seed,
     )
 
 
@@ -271,7 +259,7 @@ class _Saver(keras.callbacks.Callback):
         super().__init__()
         self.pretrainer = pretrainer
         self.variables = {
-            **network_variables(pretrainer.generator, pretrainer.discriminator),
+            **network_variables(pretrainer.objective.networks),
             **optimizer_variables(pretrainer.optimizer),
         }
         self.checkpoints = CheckpointFolder(

@@ -15,7 +15,7 @@ from electra_keras.config_files import load_config
 from electra_keras.data.info import VOCABULARY_FILE, DatasetInfo
 from electra_keras.data.vocabulary import Vocabulary
 from electra_keras.errors import UsageError
-from electra_keras.models.networks import build_networks
+from electra_keras.objectives.shared.objective import Objective
 from electra_keras.training.checkpoints import (
     Checkpoint,
     CheckpointFolder,
@@ -25,6 +25,7 @@ from electra_keras.training.run import (
     CHECKPOINTS_FOLDER,
     CONFIG_FILE,
     DATA_INFO_FILE,
+    build_objective,
 )
 
 
@@ -37,8 +38,12 @@ class SavedRun:
     info: DatasetInfo
     vocabulary: Vocabulary
     checkpoint: Checkpoint
-    generator: keras.Model
-    discriminator: keras.Model
+    objective: Objective
+
+    @property
+    def discriminator(self) -> keras.Model:
+        """The network that is kept for downstream tasks."""
+        return self.objective.networks["discriminator"]
 
 
 def load_run(folder: str | Path) -> SavedRun:
@@ -62,14 +67,14 @@ def load_run(folder: str | Path) -> SavedRun:
             fix="Run python -m electra_keras.train again.",
         )
     config = load_config(folder / CONFIG_FILE)
-    generator, discriminator = build_networks(config.model, seed=config.train.seed)
-    checkpoint.restore(network_variables(generator, discriminator))
+    vocabulary = Vocabulary.load(folder / VOCABULARY_FILE)
+    objective = build_objective(config, vocabulary)
+    checkpoint.restore(network_variables(objective.networks))
     return SavedRun(
         folder,
         config,
         DatasetInfo.from_json((folder / DATA_INFO_FILE).read_text("utf-8")),
-        Vocabulary.load(folder / VOCABULARY_FILE),
+        vocabulary,
         checkpoint,
-        generator,
-        discriminator,
+        objective,
     )

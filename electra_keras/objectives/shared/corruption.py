@@ -22,6 +22,7 @@ def sample_tokens(
     *,
     unsampled_token_ids: Sequence[int] = (),
     temperature: float = 1.0,
+    disallowed_ids: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Draws one token per slot from softmax(logits / temperature).
 
@@ -33,6 +34,8 @@ def sample_tokens(
         noise: float32 (B, M), uniform in [0, 1 - 2**-23].
         unsampled_token_ids: Never drawn: special tokens.
         temperature: Above 0, dimensionless. Below 1 is sharper.
+        disallowed_ids: int32 (B, M), or None. One id per slot that is not
+            drawn there, such as the original one.
 
     Returns:
         int32 (B, M). No gradient flows back.
@@ -41,6 +44,8 @@ def sample_tokens(
     never = np.zeros([vocabulary_size], np.float32)
     never[list(unsampled_token_ids)] = _NEVER
     logits = tf.stop_gradient(logits) + never
+    if disallowed_ids is not None:
+        logits += _NEVER * tf.one_hot(disallowed_ids, vocabulary_size)
     probabilities = tf.nn.softmax(
         logits if temperature == 1.0 else logits / temperature
     )
