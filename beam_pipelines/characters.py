@@ -136,6 +136,41 @@ def _spans(
     return np.append(0, ends + 1), np.append(ends, size)
 
 
+class JoinedText:
+    """A joined text as numbers, each list made once and when it is asked for.
+
+    Args:
+        text: Documents joined with NUL.
+    """
+
+    def __init__(self, text: str):
+        self._text = text
+
+    @functools.cached_property
+    def points(self) -> NDArray[np.uint32]:
+        """Code points."""
+        return code_points(self._text)
+
+    @functools.cached_property
+    def classes(self) -> NDArray[np.uint8]:
+        """Their classes."""
+        return classify(self.points)
+
+    @functools.cached_property
+    def documents(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Start and stop of each document."""
+        return document_spans(self.points)
+
+    @functools.cached_property
+    def lines(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Start and stop of each line."""
+        return line_spans(self.points)
+
+
+# Stages that follow each other look at the same text.
+look_at = functools.lru_cache(maxsize=1)(JoinedText)
+
+
 def running_count(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Returns how many are true before each position, and at the end all.
 
@@ -151,8 +186,9 @@ def count_in_spans(
     mask: NDArray[np.bool_], starts: NDArray[np.int64], stops: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Returns how many are true within each span."""
-    count = running_count(mask)
-    return (count[stops] - count[starts]).astype(np.int64)
+    # Far quicker than a running count, even where most are true.
+    where = np.flatnonzero(mask)
+    return np.searchsorted(where, stops) - np.searchsorted(where, starts)
 
 
 def window_starts(

@@ -151,7 +151,8 @@ class DeduplicationConfig:
 
     Attributes:
         exact: Drop documents whose clean text equals that of an earlier one.
-        near: Drop near-duplicates too (MinHash over character 5-grams).
+        near: Drop near-duplicates too (MinHash over character 5-grams); only
+            with `exact`.
         near_threshold: Estimated similarity from which two are near.
     """
 
@@ -161,6 +162,14 @@ class DeduplicationConfig:
 
     def __post_init__(self) -> None:
         check_rate("deduplication.near_threshold", self.near_threshold)
+        if self.near and not self.exact:
+            raise UsageError(
+                "--near_duplicates with --keep_duplicates, or deduplication.near "
+                "without deduplication.exact",
+                expected="equal documents dropped where nearly equal ones are: they "
+                "are the nearest of all",
+                fix="Leave out one of the two.",
+            )
 
 
 @dataclasses.dataclass(frozen=True)

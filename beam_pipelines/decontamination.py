@@ -4,7 +4,8 @@ After `filters.py`, before documents are hashed. Only letters and digits
 count, capitals as small letters: spacing differs between copies of a Korean
 sentence. A run of `ngram_characters` of them that also stands in a row of an
 evaluation file is a hit, also across the lines of a document. A row that is
-shorter than such a run counts where a line equals it, if it has 12 letters or
+shorter than such a run counts where a line equals it, or up to four lines in a
+row, since the row may have been cut into sentences; it needs 12 letters or
 digits at least. Still shorter rows, and runs and lines of fewer than 6 different
 letters ("ㅋㅋㅋㅋ"), are found everywhere and so ignored; a row of which nothing is
 left to find counts as ignored.
@@ -45,6 +46,8 @@ __all__ = [
     "write_index",
 ]
 
+MAX_ROW_LINES = 4  # Lines that together may equal a row shorter than a run.
+
 
 @dataclasses.dataclass(frozen=True)
 class Overlaps:
@@ -52,7 +55,8 @@ class Overlaps:
 
     Attributes:
         files: (documents,), the first file each shares something with, or -1.
-        hits: (documents,), how many runs and whole lines each shares.
+        hits: (documents,), how many runs and whole lines each shares; lines
+            that equal a row together count once.
         lines: (lines,), whether to cut each line of the text; lines end with
             "\n" or "\x00".
         rows: The rows of the index that were found, ascending.
@@ -94,22 +98,18 @@ def find_overlaps(text: str, index: EvaluationIndex) -> Overlaps:
     """
     letters = Letters(text)
     length = index.ngram_characters
-    hashes = letters.hasher.windows(length)
-    runs = index.may_hold(hashes)
+    runs = index.find_runs(letters)
     documents = np.searchsorted(letters.document_stops, runs, side="right")
     inside = runs + length <= letters.document_stops[documents]
     runs, documents = runs[inside], documents[inside]
-    hit_runs, run_rows = _look_up(hashes[runs], index.run_hashes, index.run_rows)
-
-    sizes = letters.line_stops - letters.line_starts
-    line_hashes = letters.hasher.spans(letters.line_starts, letters.line_stops)
-    lines = index.may_hold(line_hashes)
-    lines = lines[(sizes[lines] >= MIN_ROW_LETTERS) & (sizes[lines] < length)]
-    hit_lines, line_rows = _look_up(
-        line_hashes[lines], index.line_hashes, index.line_rows
+    hit_runs, run_rows = _look_up(
+        letters.hasher.spans(runs, runs + length), index.run_hashes, index.run_rows
     )
+
+    lines, widths, hit_lines, line_rows = _find_short_rows(letters, index)
     cut = _cover_lines(letters, runs[hit_runs], length)
-    cut[lines[hit_lines]] = True
+    for line, width in zip(lines[hit_lines], widths[hit_lines], strict=True):
+        cut[line : line + width] = True
     return _sum_up(
         index,
         lines=cut,
@@ -120,6 +120,37 @@ def find_overlaps(text: str, index: EvaluationIndex) -> Overlaps:
         rows=np.append(run_rows, line_rows).astype(np.int64),
         document_count=letters.document_starts.size,
     )
+
+
+def _find_short_rows(
+    letters: Letters, index: EvaluationIndex
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
+    """Finds rows that equal a line, or several lines together.
+
+    Returns:
+        First line and number of lines of each likely span; and pairs: position
+        among these, row that equals it.
+    """
+    firsts, widths, hashes = [], [], []
+    # A line without letters belongs to no row; as first or last line of a span
+    # it would be cut with it, the empty line between two speakers too.
+    has_letters = letters.line_stops > letters.line_starts
+    for width in range(1, MAX_ROW_LINES + 1):
+        first = np.arange(max(0, has_letters.size - width + 1))
+        last = first + width - 1
+        starts, stops = letters.line_starts[first], letters.line_stops[last]
+        sizes = stops - starts
+        is_row = (sizes >= MIN_ROW_LETTERS) & (sizes < index.ngram_characters)
+        is_row &= has_letters[first] & has_letters[last]
+        is_row &= letters.line_documents[first] == letters.line_documents[last]
+        first = np.flatnonzero(is_row)
+        spans = letters.hasher.spans(starts[first], stops[first])
+        likely = index.find_lines(spans)
+        firsts.append(first[likely])
+        widths.append(np.full(likely.size, width))
+        hashes.append(spans[likely])
+    hits, rows = _look_up(np.concatenate(hashes), index.line_hashes, index.line_rows)
+    return np.concatenate(firsts), np.concatenate(widths), hits, rows
 
 
 def _look_up(

@@ -5,11 +5,16 @@ Used by `documents.py` and `shards.py`; rows of several units add up.
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from beam_pipelines.cleaning.normalization import normalize_text
+from beam_pipelines.cleaning.personal_data import scrub
 
 # Rates by tenths, lengths by steps that grow.
 _RATE_EDGES: list[float] = [round(step / 20, 2) for step in range(21)]
@@ -43,12 +48,30 @@ MAIN_SHARE = 0.5  # Of letters, from which a document is of that script.
 MIXED_SHARE = 0.1
 _SAMPLES_PER_STAGE = 2
 _SAMPLE_CHARACTERS = 400
+PERSONAL_DATA = "personal data"  # The stage that scrubs.
+_REMOVED = "•"
+# An address, a number or a name is removed whole or not at all.
+_UNIT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._%+@-]*[A-Za-z0-9])?|.", re.S)
 
 
 def histogram(name: str, values: np.ndarray) -> list[int]:
     """Counts values between the edges of `name`; the last bin is open."""
     edges = np.array([*EDGES[name][:-1], np.inf])
     return np.histogram(np.asarray(values, float), edges)[0].tolist()
+
+
+class Step(NamedTuple):
+    """What one stage of cleaning did to a batch.
+
+    Attributes:
+        stage: Its name.
+        before: Documents joined by NUL.
+        after: The same.
+    """
+
+    stage: str
+    before: str
+    after: str
 
 
 class DocumentProfile:
@@ -66,7 +89,6 @@ class DocumentProfile:
     def __init__(self, source: str) -> None:
         self._source = source
         self._sampled: Counter[str] = Counter()
-        self._looked: set[str] = set()
         self.histograms: dict[str, list[int]] = {}
         self.languages: Counter[str] = Counter()
         self.samples: list[dict[str, Any]] = []
@@ -89,34 +111,54 @@ class DocumentProfile:
         known = self.histograms.setdefault(name, [0] * len(counts))
         self.histograms[name] = [a + b for a, b in zip(known, counts, strict=True)]
 
-    def note_changes(
-        self, stage: str, before: str, after: str, offsets: Sequence[int]
-    ) -> None:
-        """Keeps the first documents that a stage changed, of the first batch.
+    def note_changes(self, steps: Sequence[Step], offsets: Sequence[int]) -> None:
+        """Keeps the first documents that a stage changed, of one batch.
+
+        Where one of the steps scrubs personal data, no sample shows what it
+        removed: those of the stages before are of other documents.
 
         Args:
-            stage: Its name.
-            before: Documents joined by NUL.
-            after: The same.
+            steps: All stages, in their order.
             offsets: Of the documents.
         """
-        if stage in self._looked or before == after:
+        new = [x for x in steps if x.stage not in self._sampled and x.before != x.after]
+        if not new:
             return
-        self._looked.add(stage)
-        pairs = zip(before.split("\0"), after.split("\0"), offsets, strict=True)
-        for old, new, offset in pairs:
-            if old != new and self._sampled[stage] < _SAMPLES_PER_STAGE:
-                self._sampled[stage] += 1
-                start = _first_difference(old, new)
-                self.samples.append(
-                    {
-                        "stage": stage,
-                        "source": self._source,
-                        "offset": offset,
-                        "before": old[start : start + _SAMPLE_CHARACTERS],
-                        "after": new[start : start + _SAMPLE_CHARACTERS],
-                    }
-                )
+        stages = [step.stage for step in steps]
+        scrubs = stages.index(PERSONAL_DATA) if PERSONAL_DATA in stages else -1
+        scrubbed = set(_find_changed(steps[scrubs])) if scrubs >= 0 else set()
+        for step in new:
+            is_before = stages.index(step.stage) < scrubs
+            self._sample(step, offsets, scrubbed if is_before else None)
+
+    def _sample(
+        self, step: Step, offsets: Sequence[int], scrubbed: set[int] | None
+    ) -> None:
+        """Keeps a few documents of a step, of those before scrubbing others."""
+        olds, news = step.before.split("\0"), step.after.split("\0")
+        for number in _find_changed(step):
+            old, new = olds[number], news[number]
+            if scrubbed is not None and (
+                # A preset may have removed an address before it was looked for.
+                number in scrubbed or scrub(normalize_text(old))[1]
+            ):
+                continue
+            self._sampled[step.stage] += 1
+            start = _first_difference(old, new)
+            old = old[start : start + _SAMPLE_CHARACTERS]
+            if step.stage == PERSONAL_DATA:
+                old = _mask_removed(old, new[start : start + 2 * _SAMPLE_CHARACTERS])
+            self.samples.append(
+                {
+                    "stage": step.stage,
+                    "source": self._source,
+                    "offset": offsets[number],
+                    "before": old,
+                    "after": new[start : start + _SAMPLE_CHARACTERS],
+                }
+            )
+            if self._sampled[step.stage] == _SAMPLES_PER_STAGE:
+                return
 
     def row(self) -> dict[str, Any]:
         """Returns all of it as JSON."""
@@ -125,6 +167,22 @@ class DocumentProfile:
             "languages": dict(self.languages),
             "samples": self.samples,
         }
+
+
+def _find_changed(step: Step) -> Iterator[int]:
+    """Yields the numbers of the documents that a step changed."""
+    pairs = zip(step.before.split("\0"), step.after.split("\0"), strict=True)
+    return (number for number, (old, new) in enumerate(pairs) if old != new)
+
+
+def _mask_removed(old: str, new: str) -> str:
+    """Puts a bullet for each character that is not in the new text."""
+    units, kept = _UNIT.findall(old), _UNIT.findall(new)
+    matcher = difflib.SequenceMatcher(None, units, kept, autojunk=False)
+    masked = [_REMOVED * len(unit) for unit in units]
+    for start, _, size in matcher.get_matching_blocks():
+        masked[start : start + size] = units[start : start + size]
+    return "".join(masked)
 
 
 def _first_difference(old: str, new: str) -> int:

@@ -29,7 +29,7 @@ from beam_pipelines.cleaning.personal_data import scrub
 from beam_pipelines.cleaning.presets import PRESETS
 from beam_pipelines.config import DataConfig, InputConfig
 from beam_pipelines.document_ids import DocumentIds
-from beam_pipelines.document_profile import DocumentProfile
+from beam_pipelines.document_profile import PERSONAL_DATA, DocumentProfile, Step
 from beam_pipelines.evaluation_files import cut_lines, load_index
 from beam_pipelines.raw_documents import RawDocument
 from beam_pipelines.readers.dispatch import read_documents
@@ -97,7 +97,7 @@ class DocumentPreparation:
         self._index = decontamination_index
         self._limit = limit
         self.counts: Counter[str] = Counter()
-        self.rejected = RejectedDocuments()
+        self.rejected = RejectedDocuments(scrubs=config.clean.personal_data == "scrub")
         self.ids = DocumentIds(part.file.input_index)
         self.profile = DocumentProfile(part.file.path)
         self.personal_data: Counter[str] = Counter()
@@ -205,25 +205,26 @@ class DocumentPreparation:
             offset=document.offset,
             text=text,
             id=document.id,
+            is_raw=text is document.text,
         )
 
     def _clean(self, texts: list[str], documents: list[RawDocument]) -> str:
         """Normalises, cleans, scrubs, splits; returns the texts joined."""
         config = self._config.clean
-        offsets = [document.offset for document in documents]
         before = join_documents(texts)
         text = normalize_text(before)
-        self.profile.note_changes("normalise", before, text, offsets)
+        steps = [Step("normalise", before, text)]
         if config.preset != "raw":
             before, text = text, PRESETS[config.preset].clean(text)
-            self.profile.note_changes(f"clean:{config.preset}", before, text, offsets)
+            steps.append(Step(f"clean:{config.preset}", before, text))
         if config.personal_data == "scrub":
             before, (text, kinds) = text, scrub(text)
             self.personal_data.update(kinds)
-            self.profile.note_changes("personal data", before, text, offsets)
+            steps.append(Step(PERSONAL_DATA, before, text))
         if self._splits:
             before, text = text, split_sentences(text)
-            self.profile.note_changes("sentences", before, text, offsets)
+            steps.append(Step("sentences", before, text))
+        self.profile.note_changes(steps, [document.offset for document in documents])
         # A mark may stand after another letter now that something between is gone.
         if not unicodedata.is_normalized("NFC", text):
             text = normalize_text(text)

@@ -1,7 +1,8 @@
 """Evaluation files in, an index of their rows out; lines that stand there, cut.
 
-Before the job `write_evaluation_index` reads the files; in it `documents.py`
-cuts with `cut_lines`; after it `report_overlaps` sums up.
+Before the job `write_evaluation_index` reads the files and cleans their rows as
+the corpus is cleaned; in it `documents.py` cuts with `cut_lines`; after it
+`report_overlaps` sums up.
 """
 
 from __future__ import annotations
@@ -16,8 +17,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beam_pipelines import storage
-from beam_pipelines.cleaning.normalization import join_documents, normalize_text
-from beam_pipelines.config import DecontaminationConfig, InputConfig
+from beam_pipelines.cleaning.normalization import (
+    join_documents,
+    normalize_text,
+    split_documents,
+    tidy_lines,
+)
+from beam_pipelines.cleaning.personal_data import scrub
+from beam_pipelines.cleaning.presets import PRESETS
+from beam_pipelines.config import CleanConfig, DecontaminationConfig, InputConfig
 from beam_pipelines.decontamination import (
     EvaluationIndex,
     build_index,
@@ -51,8 +59,16 @@ class CutText(NamedTuple):
     file_documents: list[int]
 
 
-def write_evaluation_index(config: DecontaminationConfig, folder: str) -> str:
+def write_evaluation_index(
+    config: DecontaminationConfig, clean: CleanConfig, folder: str
+) -> str:
     """Reads the evaluation files and writes their index.
+
+    Args:
+        config: Names the files.
+        clean: How the corpus is cleaned; "!!!!!!" in a row would else not be
+            found where the corpus has "!!".
+        folder: Where the outputs are made.
 
     Returns:
         The path of the index; "" if there are no such files.
@@ -62,6 +78,22 @@ def write_evaluation_index(config: DecontaminationConfig, folder: str) -> str:
     """
     if not config.path:
         return ""
+    rows = _read_rows(config)
+    for path, texts in rows.items():
+        if not texts:
+            raise UsageError(
+                f"no row of text in the evaluation file {path}",
+                expected=f"rows with text in {config.text_key!r}",
+                fix="Check decontamination.format and decontamination.text_key.",
+            )
+    rows = {path: _clean_rows(texts, clean) for path, texts in rows.items()}
+    stream = io.BytesIO()
+    write_index(build_index(rows, config.ngram_characters), stream)
+    return storage.write_by_content(folder, INDEX_FILE, stream.getvalue())
+
+
+def _read_rows(config: DecontaminationConfig) -> dict[str, list[str]]:
+    """Reads the texts of each file."""
     rows: dict[str, list[str]] = {}
     # Plain text is a row a line here, whatever it is in the corpus.
     for key in config.text_key.split(","):
@@ -76,20 +108,14 @@ def write_evaluation_index(config: DecontaminationConfig, folder: str) -> str:
                 ):
                     if not document.problem:
                         found.append(document.text.decode("utf-8", "replace"))
-    for path, texts in rows.items():
-        if not texts:
-            raise UsageError(
-                f"no row of text in the evaluation file {path}",
-                expected=f"rows with text in {config.text_key!r}",
-                fix="Check decontamination.format and decontamination.text_key.",
-            )
-    rows = {
-        path: normalize_text(join_documents(texts)).split("\0")
-        for path, texts in rows.items()
-    }
-    stream = io.BytesIO()
-    write_index(build_index(rows, config.ngram_characters), stream)
-    return storage.write_by_content(folder, INDEX_FILE, stream.getvalue())
+    return rows
+
+
+def _clean_rows(texts: list[str], clean: CleanConfig) -> list[str]:
+    text = PRESETS[clean.preset].clean(normalize_text(join_documents(texts)))
+    if clean.personal_data == "scrub":
+        text, _ = scrub(text)
+    return split_documents(tidy_lines(text), len(texts), "cleaning")
 
 
 @functools.lru_cache(maxsize=2)

@@ -17,26 +17,16 @@ from numpy.typing import NDArray
 from beam_pipelines.characters import (
     DIGIT,
     HANGUL,
-    classify,
-    code_points,
-    document_spans,
-    line_spans,
+    look_at,
     lowercase,
-    running_count,
     window_starts,
 )
-from beam_pipelines.text_hashes import SpanHasher
+from beam_pipelines.text_hashes import HashFilter, SpanHasher
 from electra_keras.errors import UsageError
 
 MIN_ROW_LETTERS = 12
 MIN_DIFFERENT_LETTERS = 6  # Fewer are laughter or a rule, found everywhere.
 _RUNS_AT_ONCE = 2**16
-_SLOT_BITS = 24
-_SLOT_SHIFT = np.uint64(64 - _SLOT_BITS)
-
-
-def _take_second_slot(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    return (hashes << np.uint64(_SLOT_BITS)) >> _SLOT_SHIFT
 
 
 class Letters:
@@ -47,18 +37,18 @@ class Letters:
     """
 
     def __init__(self, text: str):
-        points = code_points(text)
-        classes = classify(points)
+        joined = look_at(text)
+        classes = joined.classes
         is_letter = (classes >= HANGUL) & (classes <= DIGIT)
-        before = running_count(is_letter).astype(np.int64)
-        self.points = lowercase(points.take(np.flatnonzero(is_letter)))
+        where = np.flatnonzero(is_letter)
+        self.points = lowercase(joined.points.take(where))
         self.hasher = SpanHasher(self.points)
-        starts, document_stops = document_spans(points)
-        self.document_starts = before[starts]
-        self.document_stops = before[document_stops]
-        starts, line_stops = line_spans(points)
-        self.line_starts = before[starts]
-        self.line_stops = before[line_stops]
+        _, document_stops = joined.documents
+        self.document_stops = np.searchsorted(where, document_stops)
+        self.document_starts = np.append(0, self.document_stops[:-1])
+        _, line_stops = joined.lines
+        self.line_stops = np.searchsorted(where, line_stops)
+        self.line_starts = np.append(0, self.line_stops[:-1])
         self.line_documents = np.searchsorted(document_stops, line_stops)
 
 
@@ -75,6 +65,7 @@ class EvaluationIndex:
         run_rows: The row of each of them.
         line_hashes: Of the rows that count as a whole line, ascending.
         line_rows: The row of each of them.
+        probe_hashes: Of all probes within the runs.
     """
 
     files: tuple[str, ...]
@@ -85,19 +76,36 @@ class EvaluationIndex:
     run_rows: NDArray[np.int32]
     line_hashes: NDArray[np.uint64]
     line_rows: NDArray[np.int32]
+    probe_hashes: NDArray[np.uint64]
 
     @functools.cached_property
-    def _slots(self) -> NDArray[np.bool_]:
-        slots = np.zeros(2**_SLOT_BITS, np.bool_)
-        for hashes in (self.run_hashes, self.line_hashes):
-            slots[hashes >> _SLOT_SHIFT] = True
-            slots[_take_second_slot(hashes)] = True
-        return slots
+    def _line_filter(self) -> HashFilter:
+        return HashFilter(self.line_hashes)
 
-    def may_hold(self, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Returns the positions of the few hashes that are worth a search."""
-        positions = np.flatnonzero(self._slots.take(hashes >> _SLOT_SHIFT))
-        return positions[self._slots.take(_take_second_slot(hashes[positions]))]
+    @functools.cached_property
+    def _probe_filter(self) -> HashFilter:
+        return HashFilter(self.probe_hashes)
+
+    def find_lines(self, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Returns which hashes of lines are worth a search."""
+        return self._line_filter.find(hashes)
+
+    def find_runs(self, letters: Letters) -> NDArray[np.int64]:
+        """Returns the places of a text that are worth a search for runs.
+
+        Every run holds a probe that begins at a multiple of the stride, so only
+        these places are looked at.
+        """
+        if not self.probe_hashes.size:
+            return np.zeros(0, np.int64)
+        stride, probe = probe_sizes(self.ngram_characters)
+        hashes = letters.hasher.windows(probe, stride)
+        found = self._probe_filter.find(hashes)
+        place = np.searchsorted(self.probe_hashes[:-1], hashes[found])
+        found = found[self.probe_hashes[place] == hashes[found]]
+        runs = np.unique(found[:, np.newaxis] * stride - np.arange(stride))
+        last = letters.points.size - self.ngram_characters
+        return runs[(runs >= 0) & (runs <= last)]
 
 
 def build_index(
@@ -147,7 +155,22 @@ def build_index(
         run_rows=run_rows.astype(np.int32),
         line_hashes=line_hashes,
         line_rows=line_rows.astype(np.int32),
+        probe_hashes=_hash_probes(letters, runs, ngram_characters),
     )
+
+
+def probe_sizes(ngram_characters: int) -> tuple[int, int]:
+    """How far apart probes of a text begin, and how many letters each has."""
+    stride = max(1, ngram_characters // 4)
+    return stride, ngram_characters - stride + 1
+
+
+def _hash_probes(
+    letters: Letters, runs: NDArray[np.int64], ngram_characters: int
+) -> NDArray[np.uint64]:
+    stride, probe = probe_sizes(ngram_characters)
+    starts = np.unique(runs[:, np.newaxis] + np.arange(stride))
+    return np.unique(letters.hasher.spans(starts, starts + probe))
 
 
 def _choose_runs(

@@ -23,12 +23,10 @@ from beam_pipelines.characters import (
     OTHER_LETTER,
     SPACE,
     SYMBOL,
-    classify,
-    code_points,
+    JoinedText,
     count_in_spans,
-    document_spans,
-    line_spans,
-    running_count,
+    look_at,
+    window_starts,
 )
 from beam_pipelines.text_hashes import SpanHasher, mix
 from beam_pipelines.word_lists import WordList
@@ -132,9 +130,9 @@ def measure(
         `repetition_rate`, as `FilterConfig` defines them; `blocked_words` and
         `required_words`, the places of words, where such a list is given.
     """
-    points = code_points(text)
-    classes = classify(points)
-    starts, stops = document_spans(points)
+    joined = look_at(text)
+    classes = joined.classes
+    starts, stops = joined.documents
 
     def count(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
         return count_in_spans(mask, starts, stops)
@@ -152,9 +150,7 @@ def measure(
         "other_rate": _divide(other, letters),
         "symbol_rate": _divide(symbols, visible),
         "digit_rate": _divide(digits, visible),
-        "repetition_rate": _divide(
-            _count_repeats(points, starts, stops), stops - starts
-        ),
+        "repetition_rate": _divide(_count_repeats(joined), stops - starts),
     }
     for name, words in (("blocked_words", blocked), ("required_words", required)):
         if words is not None:
@@ -209,21 +205,22 @@ def _begin_words(classes: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return begins
 
 
-def _count_repeats(
-    points: NDArray[np.uint32], starts: NDArray[np.int64], stops: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _count_repeats(joined: JoinedText) -> NDArray[np.int64]:
     """Counts the characters of each document that repeat."""
-    line_starts, line_stops = line_spans(points)
-    repeats = running_count(_mark_repeated_units(points, line_stops[:-1]))
-    counts = (repeats[stops] - repeats[starts]).astype(np.int64)
+    points = joined.points
+    starts, stops = joined.documents
+    line_starts, line_stops = joined.lines
+    repeats = _mark_repeated_units(points, line_stops[:-1])
+    counts = count_in_spans(repeats, starts, stops)
     if line_starts.size == starts.size:
         return counts
     document = np.searchsorted(stops, line_stops)
-    again = _find_repeated_lines(
-        SpanHasher(points).spans(line_starts, line_stops), document
-    )
+    likely = _find_similar_lines(points, line_starts, line_stops, document)
+    line_starts, line_stops = line_starts[likely], line_stops[likely]
+    document = document[likely]
+    again = _find_repeated_lines(_hash_lines(points, line_starts, line_stops), document)
     line_starts, line_stops = line_starts[again], line_stops[again]
-    rest = line_stops - line_starts - (repeats[line_stops] - repeats[line_starts])
+    rest = line_stops - line_starts - count_in_spans(repeats, line_starts, line_stops)
     np.add.at(counts, document[again], rest)
     return counts
 
@@ -248,14 +245,46 @@ def _mark_repeated_units(
     return repeated
 
 
+def _find_similar_lines(
+    points: NDArray[np.uint32],
+    starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
+    document: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Returns the lines with another of the same length and some same characters.
+
+    Few lines are, and only these are worth a hash of all their characters.
+    """
+    sizes = stops - starts
+    keys = mix((document << 24 | sizes).astype(np.uint64))
+    last = max(points.size - 1, 0)
+    for numerator in (0, 1, 2):
+        place = np.minimum(starts + sizes * numerator // 3, last)
+        keys = mix(keys + points[place])
+    return _find_equal(keys)
+
+
+def _hash_lines(
+    points: NDArray[np.uint32], starts: NDArray[np.int64], stops: NDArray[np.int64]
+) -> NDArray[np.uint64]:
+    places, sizes = window_starts(starts, stops, 1)
+    stops = np.cumsum(sizes)
+    return SpanHasher(points[places]).spans(stops - sizes, stops)
+
+
+def _find_equal(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Returns the places of keys that stand more than once."""
+    # The plain sort is far faster than an argsort.
+    ordered = np.sort(keys)
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    return np.flatnonzero(np.isin(keys, repeated, kind="sort"))
+
+
 def _find_repeated_lines(
     hashes: NDArray[np.uint64], document: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Returns the lines that stood earlier in the same document."""
     keys = hashes + mix(document.astype(np.uint64))
-    # The plain sort is far faster than an argsort, and most lines stand once.
-    ordered = np.sort(keys)
-    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
-    lines = np.flatnonzero(np.isin(keys, repeated, kind="sort"))
+    lines = _find_equal(keys)
     order = lines[np.argsort(keys[lines], kind="stable")]
     return order[1:][keys[order[1:]] == keys[order[:-1]]]

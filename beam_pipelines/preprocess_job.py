@@ -83,7 +83,9 @@ class PreprocessJob:
         Raises:
             ElectraError: A step failed, or the runner lost a unit.
         """
-        index = write_evaluation_index(self.config.decontamination, self.folder)
+        index = write_evaluation_index(
+            self.config.decontamination, self.config.clean, self.folder
+        )
         reading = ReadSettings(self.folder, self.config, self.plan.shards, index)
         settings = self._shard_settings()
         wants_near = self.config.deduplication.near

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from beam_pipelines import storage
+from beam_pipelines.cleaning.normalization import normalize_text
+from beam_pipelines.cleaning.personal_data import scrub
 from beam_pipelines.config import ReadConfig
 from beam_pipelines.records import make_compressor
 from electra_keras.errors import UsageError
@@ -37,12 +39,16 @@ _BATCH_LINES = 4096  # That are held before they are compressed.
 class RejectedDocuments:
     """Collects the rejections of one unit of work.
 
+    Args:
+        scrubs: Replace personal data, in ids and in texts that are raw.
+
     Attributes:
         counts: Documents by reason.
         samples: The first few of each reason, as written.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, scrubs: bool = False) -> None:
+        self._scrubs = scrubs
         self.counts: Counter[str] = Counter()
         self.samples: list[dict[str, object]] = []
         self._lines: list[bytes] = []
@@ -50,7 +56,14 @@ class RejectedDocuments:
         self._blocks: list[bytes] = []
 
     def add(
-        self, reason: str, *, source: str, offset: int, text: bytes, id: str = ""
+        self,
+        reason: str,
+        *,
+        source: str,
+        offset: int,
+        text: bytes,
+        id: str = "",
+        is_raw: bool = False,
     ) -> None:
         """Rejects a document.
 
@@ -60,16 +73,22 @@ class RejectedDocuments:
             offset: Where it starts there.
             text: UTF-8, perhaps malformed.
             id: Its name in the source, if any.
+            is_raw: Whether the text is as it was read, not cleaned.
         """
         self.counts[reason] += 1
+        if self._scrubs and is_raw:
+            # All of it, since the cut may go through a number.
+            whole = normalize_text(text.decode("utf-8", "replace"))
+            shown = scrub(whole)[0][:MAX_CHARACTERS]
+        else:
+            start = text[: 4 * MAX_CHARACTERS].decode("utf-8", "replace")
+            shown = start[:MAX_CHARACTERS]
         line = {
             "reason": reason,
             "source": source,
             "offset": offset,
-            "id": id,
-            "text": text[: 4 * MAX_CHARACTERS].decode("utf-8", "replace")[
-                :MAX_CHARACTERS
-            ],
+            "id": scrub(id)[0] if self._scrubs else id,
+            "text": shown,
         }
         if self.counts[reason] <= _SAMPLES:
             self.samples.append(line)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 _BASE = 0x6E789E6AA1B965F5
 _INVERSE = pow(_BASE, -1, 2**64)
 _CACHED_SIZE = 2**22
+_MIN_SLOT_BITS, _MAX_SLOT_BITS = 16, 24
 _GAMMA = 0x9E3779B97F4A7C15
 
 
@@ -69,8 +70,35 @@ class SpanHasher:
         """Returns a hash for each span; that of an empty one is 0."""
         return (self._sums[stops] - self._sums[starts]) * self._inverses[starts]
 
-    def windows(self, length: int) -> NDArray[np.uint64]:
-        """Returns the hash of the window of that length at each position."""
-        hashes = self._sums[length:] - self._sums[: max(self._sums.size - length, 0)]
-        hashes *= self._inverses[: hashes.size]
+    def windows(self, length: int, stride: int = 1) -> NDArray[np.uint64]:
+        """Returns the hash of the window of that length at each n-th position."""
+        last = max(self._sums.size - length, 0)
+        hashes = self._sums[length::stride] - self._sums[:last:stride]
+        hashes *= self._inverses[:last:stride]
         return hashes
+
+
+class HashFilter:
+    """Tells quickly which of many hashes may be among some, and misses none.
+
+    A Bloom filter of two places per hash, small enough to stay in the cache.
+
+    Args:
+        hashes: To look for.
+    """
+
+    def __init__(self, hashes: NDArray[np.uint64]):
+        bits = (16 * hashes.size).bit_length()
+        self._bits = np.uint64(min(max(bits, _MIN_SLOT_BITS), _MAX_SLOT_BITS))
+        self._slots = np.zeros(2 ** int(self._bits), np.bool_)
+        self._slots[self._first(hashes)] = True
+        self._slots[self._first(hashes << self._bits)] = True
+
+    def _first(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        return hashes >> (np.uint64(64) - self._bits)
+
+    def find(self, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Returns the positions of the few hashes that are worth a search."""
+        found = np.flatnonzero(self._slots.take(self._first(hashes)))
+        again = self._first(hashes[found] << self._bits)
+        return found[self._slots.take(again)]

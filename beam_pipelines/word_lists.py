@@ -19,15 +19,12 @@ from numpy.typing import NDArray
 from beam_pipelines.characters import (
     DIGIT,
     LATIN,
-    classify,
     code_points,
+    look_at,
     lowercase,
 )
-from beam_pipelines.text_hashes import SpanHasher
+from beam_pipelines.text_hashes import HashFilter, SpanHasher
 from electra_keras.errors import UsageError
-
-_SLOT_BITS = 20
-_SLOT_SHIFT = np.uint64(64 - _SLOT_BITS)
 
 
 def read_words(path: str) -> list[str]:
@@ -92,24 +89,22 @@ class WordList:
         )
 
     @functools.cached_property
-    def _slots(self) -> NDArray[np.bool_]:
-        slots = np.zeros(2**_SLOT_BITS, np.bool_)
-        for hashes in self.hashes.values():
-            slots[hashes >> _SLOT_SHIFT] = True
-        return slots
+    def _filter(self) -> HashFilter:
+        parts = [np.zeros(0, np.uint64), *self.hashes.values()]
+        return HashFilter(np.concatenate(parts))
 
     def find(self, text: str) -> NDArray[np.int64]:
         """Returns the positions at which a word begins, ascending, each once."""
-        points = code_points(text)
+        joined = look_at(text)
+        points, classes = joined.points, joined.classes
         hasher = SpanHasher(lowercase(points))
-        classes = classify(points)
         glued = np.zeros(points.size + 1, np.bool_)
         is_western = (classes == LATIN) | (classes == DIGIT)
         glued[1:-1] = is_western[1:] & is_western[:-1]
         found = [np.zeros(0, np.int64)]
         for length, hashes in self.hashes.items():
             windows = hasher.windows(length)
-            starts = np.flatnonzero(self._slots.take(windows >> _SLOT_SHIFT))
+            starts = self._filter.find(windows)
             values = windows[starts]
             nearest = np.searchsorted(hashes[:-1], values)
             starts = starts[hashes[nearest] == values]

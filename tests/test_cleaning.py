@@ -138,3 +138,15 @@ def test_page_shows_the_examples_of_the_code() -> None:
         rows = re.findall(r"^\| `(.+)` \| (?:`(.+)`|nothing) \|$", section, re.M)
         shown = [(a.replace("⏎", "\n"), b.replace("⏎", "\n")) for a, b in rows]
         assert shown == list(preset.examples)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("했습니다.name@example.com 끝", "했습니다. 끝"),
+        ("했습니다...a.b@example.com", "했습니다..."),
+        ("10%a@example.com", ""),  # One name, of digits and a sign too.
+    ],
+)
+def test_an_address_may_follow_a_full_stop(before: str, after: str) -> None:
+    assert clean("koelectra", before) == after

@@ -71,6 +71,29 @@ def test_a_short_row_needs_a_line_of_its_own() -> None:
     assert found.hits.tolist() == [1, 1]
 
 
+@pytest.mark.parametrize(
+    ("text", "lines", "hits"),
+    [
+        (f"{OTHER}\n이 영화는.\n정말로 재미있었습니다!", [0, 1, 1], 1),
+        (f"이\n영화는\n정말로\n재미있었습니다\n{OTHER}", [1, 1, 1, 1, 0], 1),
+        ("이\n영\n화는\n정말로\n재미있었습니다", [0, 0, 0, 0, 0], 0),
+        # Lines without letters beside it stay, those within it go.
+        (f"{OTHER}\n\n이 영화는\n정말로\n...\n재미있었습니다\n\n{OTHER}", None, 1),
+        (f"...\n{SHORT}\n\n{OTHER}", [0, 1, 0, 0], 1),
+        # Another document is another text.
+        ("이 영화는\0정말로 재미있었습니다", [0, 0], 0),
+        ("이 영화는\n정말로\0재미있었습니다", [0, 0, 0], 0),
+    ],
+)
+def test_a_short_row_may_be_cut_into_sentences(
+    text: str, lines: list[int] | None, hits: int
+) -> None:
+    found = find_overlaps(text, build_index({"a": [SHORT]}))
+    assert found.lines.tolist() == (lines or [0, 0, 1, 1, 1, 1, 0, 0])
+    assert found.hits.sum() == hits
+    assert found.rows.tolist() == [0] * bool(hits)
+
+
 def test_laughter_is_no_overlap() -> None:
     index = build_index({"a": ["ㅋ" * 50, "재밌다 " + "ㅋ" * 50]})
     found = find_overlaps("ㅋ" * 200 + "\n와 " + "ㅋ" * 31, index)

@@ -9,6 +9,7 @@ import pytest
 
 from beam_pipelines.evaluation_index import (
     EvaluationIndex,
+    Letters,
     build_index,
     read_index,
     write_index,
@@ -70,7 +71,8 @@ def test_an_index_is_read_as_written() -> None:
 def test_an_index_without_runs(rows: dict[str, list[str]]) -> None:
     index: EvaluationIndex = build_index(rows)
     assert index.run_hashes.size == index.line_hashes.size == 0
-    assert index.may_hold(np.arange(9, dtype=np.uint64)).size == 0
+    assert index.find_lines(np.arange(9, dtype=np.uint64)).size == 0
+    assert index.find_runs(Letters("가나다라마바사" * 9)).size == 0
 
 
 def test_runs_that_are_too_short_are_a_usage_error() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,11 @@ from beam_pipelines.near_duplicates.clusters import (
     find_duplicates,
     find_edges,
     make_entries,
+)
+from beam_pipelines.near_duplicates.job import _describe_clusters
+from beam_pipelines.near_duplicates.signature_files import (
+    SignatureFile,
+    SignatureWriter,
 )
 from beam_pipelines.near_duplicates.signatures import (
     EMPTY,
@@ -188,6 +194,95 @@ def test_a_rejected_leader_does_not_hide_the_pair_behind_it() -> None:
         np.arange(4, dtype=np.int32),
     )
     assert find_edges([entries]).tolist() == [[6, 7]]
+
+
+def make_group(prints: np.ndarray) -> BandEntries:
+    """Entries of documents 0, 1, ... that all have one key."""
+    ids = np.arange(len(prints), dtype=np.uint64)
+    return BandEntries(ids, prints, np.zeros(len(prints), np.uint64), ids.astype("i4"))
+
+
+def test_a_document_that_is_linked_is_compared_with_others_too() -> None:
+    prints = np.zeros((4, 112), np.uint8)
+    prints[1, :28] = 1  # 0.75 like the one before and the one after,
+    prints[2, :56] = [1] * 28 + [2] * 28  # which are 0.5 like each other.
+    prints[3] = prints[1]  # Equals the one that leads before it.
+    assert find_edges([make_group(prints)]).tolist() == [
+        [0, 1],
+        [0, 3],
+        [1, 2],
+        [1, 3],
+        [2, 3],
+    ]
+
+
+def test_two_clusters_are_linked_by_documents_that_do_not_lead_them() -> None:
+    prints = np.zeros((4, 112), np.uint8)
+    prints[1, :60] = 1  # Led by 0 and 1 ...
+    prints[2, :25] = 1
+    prints[3, :50] = 1  # ... and between them 2 and 3.
+    assert find_edges([make_group(prints)]).tolist() == [[0, 2], [1, 3], [2, 3]]
+
+
+def test_a_crowd_of_near_duplicates_does_not_hide_another_pair() -> None:
+    prints = np.zeros((42, 112), np.uint8)
+    prints[np.arange(40), np.arange(40)] = 1  # Each of forty differs a little.
+    prints[40:] = 2
+    edges = find_edges([make_group(prints)]).tolist()
+    assert [40, 41] in edges
+    dropped, _ = find_duplicates(np.array(edges, np.uint64))
+    assert dropped.tolist() == [*range(1, 40), 41]
+
+
+def test_clusters_are_counted_by_their_different_texts() -> None:
+    ids = np.array([5, 1, 2, 3, 7, 8, 9, 4, 6, 10, 11], np.uint64)
+    clusters = np.array([1, 1, 1, 1, 7, 7, 7, 4, 4, 4, 4], np.uint64)
+    # Of cluster 1, texts 20, 21 and 22; of 7 one text; of 4 two.
+    texts = np.array([21, 20, 20, 22, 30, 30, 30, 41, 40, 41, 40], np.uint64)
+    assert _describe_clusters(ids, clusters, texts) == {
+        "clusters": 2,
+        "sizes": {"2": 1, "3": 1},
+        "top": [(3, [1, 3, 5]), (2, [4, 6])],
+    }
+    nothing = np.empty(0, np.uint64)
+    assert _describe_clusters(nothing, nothing, nothing) == {
+        "clusters": 0,
+        "sizes": {},
+        "top": [],
+    }
+
+
+def test_the_largest_clusters_come_first_and_show_their_first_texts() -> None:
+    sizes = np.array([2, 6, 3, 6, *[2] * 10])
+    clusters = np.repeat(100 * np.arange(len(sizes), dtype=np.uint64), sizes)
+    ids = clusters + np.concatenate([np.arange(size) for size in sizes]).astype("u8")
+    summary = _describe_clusters(ids, clusters, ids)
+    assert summary["sizes"] == {"2": 11, "3": 1, "6": 2}
+    assert summary["top"][:4] == [
+        (6, [100, 101, 102, 103]),
+        (6, [300, 301, 302, 303]),
+        (3, [200, 201, 202]),
+        (2, [0, 1]),
+    ]
+    assert len(summary["top"]) == 10
+
+
+def test_signature_files_hold_what_was_added(tmp_path: Path) -> None:
+    texts = [text.encode() for text in ("안녕하세요", "안녕 하세요", " ", "안녕하세요")]
+    writer = SignatureWriter(str(tmp_path), "range")
+    writer.add(texts, 0, np.array([0, 20, 40, 60], np.uint64))
+    ((path, _, _, documents),) = writer.close()
+    file = SignatureFile(str(tmp_path / path), documents)
+    assert file.ids().tolist() == [0, 20, 60]
+    first, spaced, again = file.texts().tolist()
+    assert first == again != spaced  # Spaces count here, and not in signatures.
+    signatures = make_signatures("안녕하세요\0안녕 하세요\0안녕하세요")
+    assert np.array_equal(file.prints(), signatures.astype(np.uint8))
+    for band in (0, 13):
+        assert np.array_equal(file.keys(band), make_band_keys(signatures)[:, band])
+    is_here, places = file.find(np.array([60, 30, 0, 99], np.uint64))
+    assert is_here.tolist() == [True, False, True, False]
+    assert places.tolist() == [2, 0]
 
 
 def test_the_threshold_is_met_by_equal_similarity() -> None:

@@ -78,6 +78,9 @@ def test_page_shows_the_measured_table() -> None:
         ("공일공-일이삼사-오육칠팔", "공공공-공공공공-공공공공", {"phone": 1}),
         ("900101-1234567", "000000-0000000", {"resident_number": 1}),
         ("a.b@example.org로!", "email@example.com로!", {"email": 1}),
+        ("습니다.name@example.org", "습니다.email@example.com", {"email": 1}),
+        ("좋다..name@example.org", "좋다..email@example.com", {"email": 1}),
+        ("습니다.name골뱅이example.org", "습니다.email@example.com", {"email": 1}),
         ("name (at) example.com", "email@example.com", {"email": 1}),
         ("카톡 아이디: bluesky", "카톡 아이디: 아이디", {"kakao_id": 1}),
         ("4111 1111 1111 1111", "0000 0000 0000 0000", {"card": 1}),
@@ -112,8 +115,9 @@ def test_scrub_treats_documents_alone_and_counts_once(a: str, b: str) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["1", "1 ", "0-", "a", "a.", "a@", "@a.", "@a.bc", "카톡 a1bcd ", "골뱅이", "010 ",
-     "국민 1234567890 ", "카톡아이디는 abcd:", "공일공"],
+    ["1", "1 ", "0-", "a", "a.", "a..", "a@", "@a.", "@a.bc", "가.a@b.cd",
+     "카톡 a1bcd ", "골뱅이", "010 ", "국민 1234567890 ", "카톡아이디는 abcd:",
+     "공일공"],
 )  # fmt: skip
 def test_hostile_text_takes_linear_time(unit: str) -> None:
     text = unit * (300_000 // len(unit))

@@ -284,6 +284,7 @@ def test_weights_repeat_and_leave_out_documents(command: Command) -> None:
     assert stats["documents"] == {
         "read": 60,
         "kept": 36,
+        "measured": 60,
         "rejected": {"sampled_out": 24},
         "malformed_utf8": 0,
         "copies": 51,
@@ -464,22 +465,36 @@ def test_injected_copies_are_found_across_inputs(command: Command) -> None:
     documents = [" ".join(choose.choices(WORDS[:60], k=90)) for _ in range(40)]
     near = [f"{text.rsplit(' ', 1)[0]} 영화" for text in documents[:10]]
     write_text(command.folder / "a.txt", documents)
-    write_text(command.folder / "b.txt", [*documents[20:25], *near])
-    flags = [f"--input={command.folder}/a.txt", f"--input={command.folder}/b.txt"]
+    # Of a near pair both are there twice: one cluster of two texts.
+    write_text(command.folder / "b.txt", [*documents[20:25], *near, near[0]])
+    write_text(command.folder / "c.txt", [documents[0]])
+    flags = [f"--input={command.folder}/{name}.txt" for name in "abc"]
     flags += ["--packing=short", "--sequence_length=512"]
     stats = command.run(*flags, "--near_duplicates")
-    assert stats["documents"]["rejected"] == {"duplicate": 5, "near_duplicate": 10}
+    assert stats["documents"]["rejected"] == {"duplicate": 7, "near_duplicate": 10}
     assert sorted(command.texts()) == sorted(map(encode, documents))
     exact, found = stats["duplicates"]["exact"], stats["duplicates"]["near"]
-    assert (exact["groups"], exact["dropped"]) == (5, 5)
+    assert (exact["groups"], exact["dropped"]) == (7, 7)
     # Equal documents are near each other too; they count as duplicates.
-    assert found["dropped"] == 10
+    assert (found["clusters"], found["dropped"]) == (10, 10)
+    assert found["sizes"] == {"2": 10}
     kept, dropped = found["top"][0]["members"]
     assert kept["source"].endswith("a.txt")
     assert dropped["source"].endswith("b.txt")
     assert kept["text"][:100] == dropped["text"][:100] != ""
     stats = command.run(*flags, "--keep_duplicates", output="all")
-    assert stats["documents"]["kept"] == 55
+    assert stats["documents"]["kept"] == 57
+
+
+@pytest.mark.parametrize("flag", ["--keep_duplicates", "--set=deduplication.exact=no"])
+def test_near_duplicates_need_exact_ones(
+    flag: str, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--input=x", "--vocabulary=v", "--near_duplicates"]
+    assert main([*flags, f"--output={command.folder}/data", flag]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--near_duplicates with --keep_duplicates" in line
+    assert list(command.folder.iterdir()) == []
 
 
 def test_personal_data_does_not_reach_the_shards(command: Command) -> None:
@@ -494,6 +509,66 @@ def test_personal_data_does_not_reach_the_shards(command: Command) -> None:
     stats = command.run(*flags, output="kept")
     assert "personal_data" not in stats
     assert IDS["1234"] in {id for text in command.texts(output="kept") for id in text}
+
+
+# A number, an address and a name, each in ways that one stage or another sees.
+PERSONAL = ("010-1234-5678", "lee.kim@mail.example.org", "bluesky77")
+PHONE, MAIL, KAKAO_ID = PERSONAL
+NEAR = f"w1 w2 w3 w4 w5 w6 w7 w8 w9 w10 w11 w12 카톡 {KAKAO_ID} {MAIL}"
+PRIVATE_DOCUMENTS = [
+    f"전화는  {PHONE}  그리고 메일은 {MAIL} 카톡 아이디: {KAKAO_ID} 영화ㅋㅋㅋㅋ",
+    f"<b>영화</b> {PHONE[:6]}\u200b{PHONE[6:]} 재미 있다",
+    f"영화 정말 {MAIL.replace('@', '&#64;')} 재미 있다",
+    MAIL,  # Nothing is left of it where a preset strips addresses.
+    f"https://example.com/{MAIL}",
+    f"짧다 {PHONE}",
+    f"{EVALUATION[0]} {PHONE}",
+    "영화  정말 재미 있다 w1 w2 w3 w4",
+    *(f"{NEAR}가", f"{NEAR}가", f"{NEAR}나"),
+    f"{PHONE} {MAIL} 카톡 아이디: {KAKAO_ID} \udcff",  # Not UTF-8.
+    f"{'나 ' * 496} {PHONE} {MAIL} \udcff",  # The limit of what is shown cuts it.
+]
+
+
+@pytest.mark.parametrize("preset", ["raw", "korean_chat", "koelectra"])
+def test_personal_data_is_in_no_file_of_the_folder(
+    preset: str, command: Command
+) -> None:
+    rows = [{"text": text, "id": MAIL} for text in PRIVATE_DOCUMENTS]
+    rows += [{"text": PHONE}, {"text": None, "id": PHONE}]
+    rows += [{"text": text} for text in make_documents(20)]
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    lines.append(f'{{"text": "{PHONE} {MAIL}"')
+    data = "\n".join(lines).encode(errors="surrogateescape")
+    (command.folder / "a.jsonl").write_bytes(data)
+    (command.folder / "test.txt").write_text(f"{EVALUATION[0]} {PHONE}")
+    flags = (
+        *(f"--input={command.folder}/a.jsonl", "--id_key=id", f"--clean={preset}"),
+        *(f"--decontaminate={command.folder}/test.txt", "--near_duplicates"),
+        *("--malformed_utf8=skip", "--set=filters.min_characters=18"),
+        *("--set=read.max_unreadable_rate=0.5", "--set=filters.max_digit_rate=0.9"),
+    )
+
+    def find_leaks(output: str) -> set[str]:
+        found = set()
+        for path in (command.folder / output).rglob("*"):
+            if path.is_file():
+                data = path.read_bytes()
+                data = gzip.decompress(data) if path.suffix == ".gz" else data
+                found |= {text for text in PERSONAL if text.encode() in data}
+        return found
+
+    stats = command.run(*flags, "--personal_data=scrub")
+    assert find_leaks("data") == set()
+    assert stats["documents"]["rejected"].keys() >= {
+        *("contaminated", "duplicate", "json_invalid", "malformed_utf8"),
+        *("near_duplicate", "text_missing", "too_short"),
+    }
+    assert {"kakao_id", "phone"} <= stats["personal_data"].keys()
+    stages = [sample["stage"] for sample in stats["samples"]]
+    assert stages[:1] == ["normalise"] and stages[-2:] == ["personal data"] * 2
+    command.run(*flags, output="kept")
+    assert find_leaks("kept") == set(PERSONAL)
 
 
 @pytest.mark.parametrize("shuffle", ["files", "beam"])

@@ -93,13 +93,38 @@ def test_report_shows_the_figures() -> None:
     assert "clean.preset|korean_chat" in rows
     assert "inputs.reviews.path|reviews/*.txt" in rows
     assert "12,500 uses" in page.text
-    assert "70 of 2, 20 of 3." in page.text
+    assert "90 clusters of different texts; 283 documents were dropped." in page.text
+    assert "Texts|Number|Share||2|70|77.8 %||3|20|22.2 %||" in rows
     assert "12,520 in all; the middle one lies at" not in page.text
     assert "12,120 in all; the middle one lies at 50 to 99." in page.text
     assert "79,800 in all; the middle one lies at 113 to 128." in page.text
     assert "129 to 144" not in page.text
     assert "No figure is out of its healthy range." in page.text
     assert "11.2 s, 4.7 MB/s, FnApiRunner, 1 worker." in page.text
+
+
+def test_sizes_of_clusters_are_grouped() -> None:
+    stats = copy.deepcopy(STATS)
+    sizes = {"2": 50, "5": 1, "6": 20, "10": 5, "11": 3, "20": 1, "21": 12, "400": 8}
+    stats["duplicates"]["near"]["sizes"] = sizes
+    rows = "|".join(Page(make_report(stats, INFO, CONFIG)).cells)
+    assert "2|50|50.0 %||5|1|1.0 %||6 to 10|25|25.0 %||11 to 20|4|4.0 %||more|20|" in (
+        rows
+    )
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown"),
+    [(999_900, "99.99 %"), (999_949, "99.99 %"), (999_999, "99.99 %"), (10**6, "100")],
+)
+def test_what_is_not_all_does_not_look_like_it(kept: int, shown: str) -> None:
+    stats = copy.deepcopy(STATS)
+    stats["funnel"] = [
+        {"stage": "read", "documents": 10**6, "text_bytes": 1},
+        {"stage": "pack", "documents": kept, "text_bytes": 1},
+    ]
+    rows = "|".join(Page(make_report(stats, INFO, CONFIG)).cells)
+    assert f"pack|{kept:,}|{shown}" in rows
 
 
 def test_changed_words_are_marked() -> None:

@@ -64,7 +64,7 @@ def drop_repeats(
         The code points that stay.
     """
     for unit in range(1, longest_unit + 1):
-        where = np.flatnonzero(codes[unit:] == codes[:-unit])
+        where = _find_runs(codes[unit:] == codes[:-unit], copies * unit)
         where = where[may_repeat[codes[where]]]
         # A run of n such places is a text of n + unit characters.
         starts = np.flatnonzero(np.diff(where, prepend=-2) > 1)
@@ -82,3 +82,17 @@ def drop_repeats(
         keep[np.repeat(first, surplus) + offset] = False
         codes = codes[keep]
     return codes
+
+
+def _find_runs(mask: np.ndarray, length: int) -> np.ndarray:
+    """Returns the positions that lie in runs of at least so many true ones."""
+    is_in_run = np.zeros(len(mask), bool)
+    covered = 1
+    while covered < length:  # Doubles what each true one stands for.
+        step = min(covered, length - covered)
+        mask = mask[:-step] & mask[step:]
+        covered += step
+    starts = np.flatnonzero(mask)
+    for place in range(length):
+        is_in_run[starts + place] = True
+    return np.flatnonzero(is_in_run)

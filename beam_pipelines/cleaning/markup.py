@@ -42,7 +42,9 @@ _HOST = re.compile(r"(?<![\w.@/-])[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\Z")
 _MAIL_DOMAIN = re.compile(
     r"@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9@])"
 )
-_MAIL_NAME = re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}\Z")
+# Not inside a name. A full stop after Korean is the end of a sentence.
+MAIL_START = r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][._%+-])"
+_MAIL_NAME = re.compile(rf"{MAIL_START}[A-Za-z0-9][A-Za-z0-9._%+-]{{0,63}}\Z")
 
 
 def strip_urls(text: str) -> str:

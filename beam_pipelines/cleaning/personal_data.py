@@ -12,7 +12,14 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from beam_pipelines.cleaning.markup import replace_around, replace_emails
+import numpy as np
+
+from beam_pipelines.characters import code_points
+from beam_pipelines.cleaning.markup import (
+    MAIL_START,
+    replace_around,
+    replace_emails,
+)
 
 KINDS = ("phone", "resident_number", "email", "kakao_id", "card", "account")
 EMAIL = "email@example.com"
@@ -21,7 +28,10 @@ _LOOK_BEHIND_CHARACTERS = 24
 
 # Stretches of digits and what stands between them; all number patterns below
 # are tried on these alone, which are rare.
-_STRETCH = re.compile(r"[0-9][-0-9 .()~/_·–]{6,}[0-9]")
+_BETWEEN_DIGITS = "-0123456789 .()~/_·–"
+_STRETCH = re.compile(rf"[0-9][{_BETWEEN_DIGITS}]{{6,}}[0-9]")
+# All numbers have so many digits at least; this much text holds that many.
+_MIN_DIGITS, _MAX_SPREAD = 8, 40
 _BETWEEN = " ?[-.)~/_·–]? ?"
 _START, _END = "(?<![0-9])(?<![0-9][-.])", "(?![0-9]|[-.][0-9])"
 _PHONE = re.compile(
@@ -63,7 +73,7 @@ _SPELLED_PHONE = re.compile(
 _SPELLED_PHONE_STARTS = ("공일공", "공1공", "o1o", "O1O")
 _TO_ZERO = str.maketrans("123456789" + _NUMERALS, "0" * 9 + "공" * len(_NUMERALS))
 
-_MAIL_NAME = r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{1,63} ?"
+_MAIL_NAME = rf"{MAIL_START}[A-Za-z0-9][A-Za-z0-9._%+-]{{1,63}} ?"
 _MAIL_HOST = "(?:[A-Za-z0-9-]{1,63}|[가-힣]{1,6})"
 _MAIL_DOT = r" ?(?:닷|쩜|[(\[] ?(?:dot|닷) ?[)\]]) ?"
 _MAIL_END = r"(?:[A-Za-z]{2,6}(?:\.kr)?|컴|넷)(?![A-Za-z0-9@]|\.[A-Za-z0-9])"
@@ -91,7 +101,7 @@ _KAKAO_LEAD = (
 )
 _KAKAO_NAME = "[A-Za-z0-9][A-Za-z0-9._-]{3,19}(?![A-Za-z0-9._@-])"
 _KAKAO_IDS = tuple(
-    (word, re.compile(f"({word}{more}{_KAKAO_LEAD}){_KAKAO_NAME}"))
+    re.compile(f"({word}{more}{_KAKAO_LEAD}){_KAKAO_NAME}")
     for word, more in (
         ("카톡", ""),
         ("카카오", "톡?"),
@@ -118,7 +128,7 @@ def scrub(text: str) -> tuple[str, Counter[str]]:
         text, spelled = replace_around(text, name, rest, EMAIL)
         counts["email"] += spelled
     text = _scrub_kakao_ids(text, counts)
-    text = _STRETCH.sub(lambda match: _scrub_stretch(match, counts), text)
+    text = _scrub_numbers(text, counts)
     if any(start in text for start in _SPELLED_PHONE_STARTS):
         text, spelled = _SPELLED_PHONE.subn(lambda m: m[0].translate(_TO_ZERO), text)
         counts["phone"] += spelled
@@ -126,13 +136,34 @@ def scrub(text: str) -> tuple[str, Counter[str]]:
 
 
 def _scrub_kakao_ids(text: str, counts: Counter[str]) -> str:
-    for word, pattern in _KAKAO_IDS:
-        found = int(word in text)
+    for pattern in _KAKAO_IDS:
+        found = 1
         # A replaced id may announce the next one.
         while found:
             text, found = pattern.subn(rf"\g<1>{KAKAO_ID}", text)
             counts["kakao_id"] += found
     return text
+
+
+def _scrub_numbers(text: str, counts: Counter[str]) -> str:
+    """Replaces numbers, which stand where many digits are close together."""
+    where = np.flatnonzero(code_points(text) - np.uint32(ord("0")) < 10)
+    spread = where[_MIN_DIGITS - 1 :] - where[: 1 - _MIN_DIGITS]
+    parts: list[str] = []
+    end = stop = 0
+    for start in where[: 1 - _MIN_DIGITS][spread <= _MAX_SPREAD].tolist():
+        if start < stop:
+            continue
+        stop = start
+        while start > end and text[start - 1] in _BETWEEN_DIGITS:
+            start -= 1
+        while stop < len(text) and text[stop] in _BETWEEN_DIGITS:
+            stop += 1
+        match = _STRETCH.search(text, start, stop)
+        if match:
+            parts += (text[end : match.start()], _scrub_stretch(match, counts))
+            end = match.end()
+    return "".join((*parts, text[end:]))
 
 
 def _scrub_stretch(match: re.Match[str], counts: Counter[str]) -> str:

@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 from beam_pipelines.near_duplicates.signatures import EMPTY, make_band_keys
 
 THRESHOLD = 0.7
-# Of a group with the same key, so many documents at most are compared with all
-# others: a page template shared by many different documents would else take
-# time by the square of their number.
+# Of a group with the same key, so many different documents at most are compared
+# with all others: a page template shared by many documents would else take time
+# by the square of their number.
 MAX_LEADERS = 16
 _CHANCE = 1 / 256  # That two different rows have the same print.
 _PAIRS_AT_ONCE = 65536
@@ -78,9 +78,11 @@ def find_edges(
 ) -> NDArray[np.uint64]:
     """Finds pairs of near-duplicates.
 
-    In each group of documents with the same key, the smallest id is compared
-    with all others, and those that are similar enough are linked to it; what
-    is left is a smaller group.
+    In each group of documents with the same key, one is compared with all
+    others, and those similar enough are linked to it. It leaves the group, with
+    those that equal it; the next one is compared, and so on. Those that are
+    linked to none yet lead first, by their ids: each may have a cluster of its
+    own. Then the others, which may link these clusters.
 
     Args:
         parts: All entries with the same keys, in any order.
@@ -93,25 +95,41 @@ def find_edges(
     if not parts:
         return np.zeros((0, 2), np.uint64)
     ids, prints, keys, rows = _merge(parts)
+    first, second = _unpack(_compare_groups(prints, keys, rows, threshold))
+    return np.stack([ids[first], ids[second]], axis=1)
+
+
+def _compare_groups(
+    prints: NDArray[np.uint8],
+    keys: NDArray[np.uint64],
+    rows: NDArray[np.uint64],
+    threshold: float,
+) -> NDArray[np.uint64]:
+    """Returns the packed pairs of rows that are similar enough, ascending."""
     order = np.lexsort((rows, keys))
     keys, rows = keys[order], rows[order]
-    edges = [np.zeros(0, np.uint64)]
+    is_linked = np.zeros(keys.size, np.bool_)
+    found = [np.zeros(0, np.uint64)]
     for _ in range(MAX_LEADERS):
         is_first = np.ones(keys.size, np.bool_)
         is_first[1:] = keys[1:] != keys[:-1]
-        leaders = rows[is_first][np.cumsum(is_first) - 1]
-        keys, rows, leaders = keys[~is_first], rows[~is_first], leaders[~is_first]
-        if not keys.size:
+        groups = np.cumsum(is_first) - 1
+        others = np.flatnonzero(~is_first)
+        if not others.size:
             break
-        pairs, pair_of_entry = np.unique(
-            (leaders << _ROW_BITS) | rows, return_inverse=True
+        leaders = rows[is_first][groups[others]]
+        pairs, pair_of_other = np.unique(
+            _pack(leaders, rows[others]), return_inverse=True
         )
-        is_similar = _estimate_similarities(prints, pairs) >= threshold
-        edges.append(pairs[is_similar])
-        left = ~is_similar[pair_of_entry]
-        keys, rows = keys[left], rows[left]
-    first, second = _unpack(np.unique(np.concatenate(edges)))
-    return np.stack([ids[first], ids[second]], axis=1)
+        similarities = _estimate_similarities(prints, pairs)
+        found.append(pairs[similarities >= threshold])
+        similarities = similarities[pair_of_other]
+        is_linked[others] |= similarities >= threshold
+        # One with the same prints has the same neighbours.
+        left = others[similarities < 1]
+        order = left[np.argsort(2 * groups[left] + is_linked[left], kind="stable")]
+        keys, rows, is_linked = keys[order], rows[order], is_linked[order]
+    return np.unique(np.concatenate(found))
 
 
 def _merge(
@@ -135,6 +153,10 @@ def _merge(
         np.concatenate([part.keys for part in parts]),
         ranks[rows],
     )
+
+
+def _pack(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    return (np.minimum(a, b) << _ROW_BITS) | np.maximum(a, b)
 
 
 def _unpack(

@@ -42,8 +42,9 @@ class NearDuplicates:
 
     Attributes:
         path: File of the ids to drop and of those to show.
-        summary: "clusters", "sizes" (clusters by size) and "top": size and
-            the first ids of the largest ones.
+        summary: "clusters" of different texts, "sizes" (clusters by their
+            number of texts) and "top": size and the first ids, each of another
+            text, of the largest ones.
     """
 
     path: str
@@ -94,11 +95,9 @@ class FindEdges:
         ids, keys = ids[shared], keys[shared]
         prints = np.empty((len(ids), PERMUTATIONS), np.uint8)
         for file in self.files:
-            known = file.ids()
-            places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-            is_here = known[places] == ids
+            is_here, places = file.find(ids)
             if is_here.any():
-                prints[is_here] = file.prints()[places[is_here]]
+                prints[is_here] = file.prints()[places]
         return BandEntries(ids, prints, keys, np.arange(len(ids), dtype=np.int32))
 
 
@@ -121,6 +120,22 @@ def find_near_duplicates(
         for row in read
         for path, _, _, documents in row["signatures"]
     )
+    edges = _find_all_edges(files, folder=folder, runner=runner, threshold=threshold)
+    dropped, kept = find_duplicates(edges)
+    keepers = np.unique(kept)
+    ids, clusters = np.append(dropped, keepers), np.append(kept, keepers)
+    summary = _describe_clusters(ids, clusters, _load_texts(files, ids))
+    shown = np.array(sorted(i for _, ids in summary["top"] for i in ids), np.uint64)
+    stream = io.BytesIO()
+    np.savez(stream, dropped=dropped, shown=shown)
+    path = storage.write_by_content(folder, LIST_FILE, stream.getvalue())
+    return NearDuplicates(path, summary)
+
+
+def _find_all_edges(
+    files: tuple[SignatureFile, ...], *, folder: str, runner: Runner, threshold: float
+) -> np.ndarray:
+    """Finds the pairs of all bands: uint64 (edges, 2), some more than once."""
     documents = sum(file.documents for file in files)
     parts = 1 + documents // _PART_DOCUMENTS
     units = [
@@ -134,34 +149,51 @@ def find_near_duplicates(
         np.frombuffer(storage.read_file(storage.join(folder, row["edges"])), "<u8")
         for row in rows.values()
     ]
-    all_edges = np.concatenate([np.empty(0, np.uint64), *edges]).reshape(-1, 2)
-    members, first = find_duplicates(all_edges)
-    return _write_list(members, first, folder)
+    return np.concatenate([np.empty(0, np.uint64), *edges]).reshape(-1, 2)
 
 
-def _write_list(members: np.ndarray, first: np.ndarray, folder: str) -> NearDuplicates:
-    """Writes the ids to drop.
+def _load_texts(files: Sequence[SignatureFile], ids: np.ndarray) -> np.ndarray:
+    """Returns the hash of the text of each document."""
+    texts = np.empty(len(ids), np.uint64)
+    for file in files:
+        is_here, places = file.find(ids)
+        if is_here.any():
+            texts[is_here] = file.texts()[places]
+    return texts
+
+
+def _describe_clusters(
+    ids: np.ndarray, clusters: np.ndarray, texts: np.ndarray
+) -> dict[str, Any]:
+    """Counts clusters by their different texts: equal ones are no near-duplicates.
 
     Args:
-        members: uint64 (D,): documents to drop, ascending.
-        first: uint64 (D,): the earliest document of the cluster of each.
-        folder: Where the outputs are made.
+        ids: uint64 (M,): all documents of clusters, in any order.
+        clusters: uint64 (M,): the smallest id of the cluster of each.
+        texts: uint64 (M,): the hash of the text of each.
+
+    Returns:
+        The summary of `NearDuplicates`.
     """
-    keepers, sizes = np.unique(first, return_counts=True)
-    sizes = sizes + 1
-    order = np.lexsort((keepers, -sizes))[:_TOP_CLUSTERS]
-    top: list[tuple[int, list[int]]] = []
-    for number in order.tolist():
-        others = members[first == keepers[number]][: _SHOWN_MEMBERS - 1].tolist()
-        top.append((int(sizes[number]), [int(keepers[number]), *others]))
-    shown = np.array(sorted(i for _, ids in top for i in ids), np.uint64)
-    stream = io.BytesIO()
-    np.savez(stream, dropped=members, shown=shown)
-    path = storage.write_by_content(folder, LIST_FILE, stream.getvalue())
+    order = np.lexsort((ids, texts, clusters))
+    ids, clusters, texts = ids[order], clusters[order], texts[order]
+    is_new = np.ones(len(ids), bool)  # The first of its text and cluster.
+    is_new[1:] = (clusters[1:] != clusters[:-1]) | (texts[1:] != texts[:-1])
+    ids, clusters = ids[is_new], clusters[is_new]
+    order = np.lexsort((ids, clusters))
+    ids, clusters = ids[order], clusters[order]
+    _, starts, sizes = np.unique(clusters, return_index=True, return_counts=True)
+    starts, sizes = starts[sizes > 1], sizes[sizes > 1]
     by_size = Counter(sizes.tolist())
-    summary = {
-        "clusters": len(keepers),
+    largest = np.lexsort((starts, -sizes))[:_TOP_CLUSTERS].tolist()
+    return {
+        "clusters": len(sizes),
         "sizes": {str(size): by_size[size] for size in sorted(by_size)},
-        "top": top,
+        "top": [
+            (
+                int(sizes[number]),
+                ids[starts[number] :][: min(sizes[number], _SHOWN_MEMBERS)].tolist(),
+            )
+            for number in largest
+        ],
     }
-    return NearDuplicates(path, summary)

@@ -7,6 +7,7 @@ reaches it as text and is escaped there.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jinja2
@@ -23,6 +24,9 @@ _MISSING = "–"
 _MAX_SAMPLES = 5  # Of a stage or reason.
 _MAX_EXCERPT_CHARACTERS = 300
 _MAX_SETTING_CHARACTERS = 400
+# Clusters are counted by size, each of the last ones with those up to it.
+_SIZE_BINS = {"2": 2, "3": 3, "4": 4, "5": 5, "6 to 10": 10, "11 to 20": 20}
+_LARGER = "more"
 
 
 def make_report(
@@ -85,6 +89,7 @@ def _make_environment() -> jinja2.Environment:
         "megabytes": _format_megabytes,
         "excerpt": _excerpt,
         "heading": title,
+        "by_size": _group_sizes,
     }
     return environment
 
@@ -107,8 +112,9 @@ def _format_percent(value: Any) -> str:
         return _MISSING
     if 0 < value < 0.01:  # 0.08 %, not 0.1 %.
         return f"{100 * value:.2g} %"
-    # What is not all shall not look like it.
-    return f"{100 * value:.{2 if 0.999 < value < 1 else 1}f} %"
+    if 0.999 < value < 1:  # What is not all shall not look like it.
+        return f"{math.floor(1e4 * value) / 100:.2f} %"
+    return f"{100 * value:.1f} %"
 
 
 def _format_megabytes(value: Any) -> str:
@@ -135,6 +141,16 @@ def _order(counts: dict[str, int]) -> list[tuple[str, int, float]]:
     total = max(1, sum(counts.values()))
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     return [(name, count, count / total) for name, count in ordered if count]
+
+
+def _group_sizes(sizes: dict[str, int]) -> list[tuple[str, int, float]]:
+    """Clusters by size: the bin, how many and their share; no empty bins."""
+    counts = dict.fromkeys([*_SIZE_BINS, _LARGER], 0)
+    for size, number in sizes.items():
+        fits = (name for name, most in _SIZE_BINS.items() if int(size) <= most)
+        counts[next(fits, _LARGER)] += number
+    total = max(1, sum(counts.values()))
+    return [(name, count, count / total) for name, count in counts.items() if count]
 
 
 def _sum_splits(splits: dict[str, Any]) -> dict[str, Any]:
