@@ -71,7 +71,8 @@ class TrainConfig:
 
     Attributes:
         objective: Name of a file in `objectives/`, such as "electra" or "mlm".
-        discriminator_loss_weight: Lambda of the paper.
+        discriminator_loss_weight: Lambda of the paper; of objectives with
+            replaced-token detection.
         temperature: Of the generator's sampling; below 1 is sharper.
         disallow_correct: The generator never samples the original token.
         uniform_generator: Samples are uniform over the vocabulary, without any

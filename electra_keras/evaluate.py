@@ -13,8 +13,8 @@ Measures a run on held-out text, padding never counted:
   python -m electra_keras.evaluate --run=runs/reviews --data=data/reviews
 
 Prints a table and writes evaluation.json beside the run's checkpoints. With
---samples=10 it also writes samples.md: original, masked, sampled, and what
-the discriminator said of each masked token.
+--samples=10 it also writes samples.md: original, masked and sampled tokens, and
+what the discriminator said of them or the main network guessed.
 
 A discriminator that has learnt nothing has disc_auc 0.5; a generator should
 clearly beat most_frequent_token_accuracy.

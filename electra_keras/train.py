@@ -14,7 +14,8 @@ discriminator learns to tell which tokens were replaced.
   python -m electra_keras.train --config=configs/electra_tiny.yaml \\
       --data=data/reviews --output=runs/reviews
 
-Called again with the same options it goes on where the run stopped. The
+Called again with the same options it goes on where the run stopped.
+--init_from=PATH starts from other weights, as continued pre-training. The
 output folder receives:
   config.yaml     every setting, resolved
   checkpoints/    weights and optimizer, written whole or not at all
@@ -42,15 +43,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="SECTION.KEY=VALUE",
         help="override a setting, such as train.learning_rate=3e-4; repeatable",
     )
+    parser.add_argument(
+        "--init_from",
+        metavar="PATH",
+        help="start from the weights of a run, a Hugging Face folder or a TF1 "
+        "checkpoint with the same vocabulary; the optimizer starts afresh",
+    )
     return run_command(parser, _train, argv)
 
 
 def _train(options: argparse.Namespace) -> None:
     from electra_keras.config_files import load_config
+    from electra_keras.interchange.initial_weights import InitialWeights
     from electra_keras.training.run import train
 
     config = load_config(options.config, options.set)
-    done = train(config, options.data, options.output)
+    source = InitialWeights(options.init_from) if options.init_from else None
+    done = train(config, options.data, options.output, initial_weights=source)
     rate = done.real_tokens / max(done.train_secs, 1e-9)
     print(
         f"trained steps {done.start_step:,} to {done.step:,}: "

@@ -52,6 +52,26 @@ def test_unsampled_ids_are_never_drawn_and_the_rest_is_rescaled() -> None:
     assert shares(ids, 5)[[1, 3]] == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize("temperature", [1e-6, 1.0])
+def test_disallowed_id_is_never_drawn_and_the_rest_is_rescaled(
+    temperature: float,
+) -> None:
+    logits = [30.0, 1.0, 1.0 + np.log(3.0), -4e4]
+    noise = even_noise(1_000)
+    disallowed = tf.zeros(noise.shape, tf.int32)
+    ids = sample(logits, noise, temperature=temperature, disallowed_ids=disallowed)
+    # Near zero the best of the others is sure; else they keep their odds.
+    expected = [0, 0, 1, 0] if temperature < 1 else [0, 0.25, 0.75, 0]
+    assert shares(ids, 4) == pytest.approx(expected, abs=2e-3)
+
+
+def test_disallowed_ids_are_those_of_their_slots() -> None:
+    noise = even_noise(3)
+    ids = sample([9.0, 8.0, 0.0], noise, temperature=1e-6,
+                 disallowed_ids=tf.constant([[0, 1, 2]]))  # fmt: skip
+    assert ids.tolist() == [[1, 0, 0]]
+
+
 @pytest.mark.parametrize("unsampled", [(0, 1, 2), (3, 4, 5), (0, 5), ()])
 @pytest.mark.parametrize("noise", [0.0, 2.0**-24, 0.5, LARGEST_NOISE])
 def test_extreme_noise_stays_among_the_sampled_ids(
@@ -150,6 +170,38 @@ def test_rows_are_kept_apart() -> None:
     assert corrupt(
         [[2, 7, 8, 3], [2, 10, 11, 3]], [[1], [2]], [[1], [1]], [[20], [21]]
     ) == ([[2, 20, 8, 3], [2, 10, 21, 3]], [[0, 1, 0, 0], [0, 0, 1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("samples", "corrupted_id", "is_replaced"),
+    [
+        ([9, 9], 9, 1),
+        ([9, 12], 10, 1),  # 10.5 rounded down: a token that nobody drew.
+        ([7, 9], 8, 0),  # The mean may be the original token.
+        ([8, 8], 8, 0),
+    ],
+)
+def test_position_drawn_twice_gets_the_rounded_down_mean(
+    samples: list[int], corrupted_id: int, is_replaced: int
+) -> None:
+    assert corrupt(
+        [[2, 8, 6, 3]], [[1, 1, 2, 0]], [[1, 1, 1, 0]], [[*samples, 5, 4]]
+    ) == ([[2, corrupted_id, 5, 3]], [[0, is_replaced, 1, 0]])
+
+
+def test_unused_slot_at_a_drawn_position_does_not_count() -> None:
+    assert corrupt([[2, 8, 3]], [[1, 1]], [[1, 0]], [[9, 30]]) == (
+        [[2, 9, 3]],
+        [[0, 1, 0]],
+    )
+
+
+def test_three_draws_of_a_position_are_averaged_at_once() -> None:
+    # Not the mean of a mean: (5 + 6 + 9) // 3 = 6.
+    assert corrupt([[2, 8, 3]], [[1, 1, 1]], [[1, 1, 1]], [[5, 6, 9]]) == (
+        [[2, 6, 3]],
+        [[0, 1, 0]],
+    )
 
 
 def test_corruption_is_the_same_in_a_dataset() -> None:

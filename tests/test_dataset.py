@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_keras.config import DataConfig
+from electra_keras.config import DataConfig, ExperimentConfig, TrainConfig
 from electra_keras.data.dataset import make_eval_dataset, make_train_dataset
 from electra_keras.errors import ElectraError, UsageError
 
@@ -173,6 +173,22 @@ def test_mask_rates_come_from_the_configuration(data_folder: Path) -> None:
     used = batch["mask_weights"] > 0
     shown = np.take_along_axis(batch["masked_token_ids"], batch["mask_positions"], 1)
     assert (shown[used] == 4).all()
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_ways_of_the_reference_come_from_the_configuration(
+    data_folder: Path, split: str
+) -> None:
+    config = ExperimentConfig(
+        data=DataConfig(mask_rate=0.5), train=TrainConfig(compat="google")
+    ).data
+    make = train_batches if split == "train" else eval_batches
+    settings = {"count": 10} if split == "train" else {}
+    batch = join(make(data_folder, config=config, **settings))
+    used = batch["mask_weights"] > 0
+    is_twice = np.diff(batch["mask_positions"], axis=1) == 0
+    assert (is_twice & used[:, 1:]).any()
+    assert (batch["mask_ids"][used] == 1).any()
 
 
 def eval_batches(folder: Path, **settings: Any) -> list[Batch]:

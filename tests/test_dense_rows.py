@@ -221,7 +221,12 @@ def test_objective_passes_blocks_on(tiny_model: ModelConfig, dense_folder) -> No
     slots = batch["mask_positions"].shape[1]
     objective = ElectraObjective(
         {
-            "generator": Spy({"mask_logits": tf.zeros([4, slots, 40])}),
+            "generator": Spy(
+                {
+                    "mask_logits": tf.zeros([4, slots, 40]),
+                    "hidden_states": tf.zeros([4, S, 8]),
+                }
+            ),
             "discriminator": Spy({"replaced_logits": tf.zeros([4, S])}),
         }
     )

@@ -35,6 +35,9 @@ PAGES = (
     "docs/runners.md",
     "docs/training.md",
     "docs/serving.md",
+    "docs/objectives.md",
+    "docs/fidelity.md",
+    "docs/interchange.md",
 )
 READMES = ("README.md", "README.ko.md")
 ALL_PAGES = (*PAGES, "README.ko.md", "CONTRIBUTING.md", "configs/README.md")
@@ -48,6 +51,8 @@ COMMANDS = (
     "electra_keras.evaluate",
     "electra_keras.export",
     "electra_keras.predict",
+    "electra_keras.convert",
+    "electra_keras.budget",
 )
 # First words of a command that no test runs as it stands, and why.
 CONSOLE = {
@@ -69,6 +74,8 @@ CONSOLE = {
     "dask worker": "does not end; test_runner_equality.py starts a cluster",
     "source .venv": "the reader's; see `walked`",
     "python -m apache_beam": "does not end; test_runner_equality.py starts both",
+    "python -c": "needs Transformers; test_interchange_torch.py loads the same",
+    "TORCH_PYTHON=": "needs torch; it is that test",
     "docker build": "no Docker engine here",
     "docker push": "no Docker engine and no registry here",
 }
@@ -114,7 +121,9 @@ def python_blocks() -> list[tuple[Block, str | None]]:
     for page in PAGES:
         blocks = read_blocks(page)
         text = (PROJECT / page).read_text("utf-8")
-        for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+        for block, after in zip(
+            blocks, [*blocks[1:], None][: len(blocks)], strict=True
+        ):
             if block.language != "python":
                 continue
             is_output = after is not None and (
@@ -353,11 +362,12 @@ def test_settings_and_objective_names_exist() -> None:
         for section, name in re.findall(
             r"(?<![\w.])(model|data|train)\.([a-z_]+)", text
         ):
-            if name not in ("py", "md", "compile", "signatures"):
+            if name not in ("py", "md", "compile", "signatures", "safetensors", "ckpt"):
                 assert name in known[section], f"{page}: {section}.{name}"
 
 
 def test_tensorboard_tags_and_metrics_of_the_glossary_exist() -> None:
+    from electra_keras.objectives.electra import ElectraObjective
     from electra_keras.training.metrics import ElectraMetrics
     from electra_keras.training.monitoring import _TAGS
 
@@ -365,7 +375,7 @@ def test_tensorboard_tags_and_metrics_of_the_glossary_exist() -> None:
     glossary = page.partition("## Metrics")[2].partition("### What is normal")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (?:`([\w/]+)`)? *\|", glossary, re.M))
     assert {name: rows.get(name) for name in _TAGS} == _TAGS
-    for metric in ElectraMetrics().all:
+    for metric in ElectraMetrics(ElectraObjective({})).all:
         assert metric.name in rows
 
 

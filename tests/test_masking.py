@@ -91,8 +91,28 @@ def test_example_of_the_docstring(seed: int, masked_token_ids: list[int]) -> Non
     assert batch["mask_weights"].tolist() == [[1, 1]]
 
 
-def test_dtypes_are_those_of_the_glossary() -> None:
-    batch = mask(ROWS, 12)
+def test_draws_with_replacement_of_a_seed_are_these() -> None:
+    settings = {"mask_rate": 0.4, "with_replacement": True, "seed": 3}
+    batch = mask(ROWS, 12, index=[0, 1, FAR], **settings)
+    assert batch["masked_token_ids"].tolist() == [
+        [2, 7, 8, 9, 10, 4, 12, 13, 14, 4, 4, 3],
+        [2, 4, 1, 4, 3, 4, 3, 0, 0, 0, 0, 0],
+        [2, 7, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    ]
+    assert batch["mask_positions"].tolist() == [
+        *([3, 5, 9, 10], [1, 1, 5, 0], [1, 0, 0, 0])
+    ]
+    assert batch["mask_ids"].tolist() == [
+        *([9, 11, 15, 16], [7, 7, 8, 0], [7, 0, 0, 0])
+    ]
+    assert batch["mask_weights"].tolist() == [
+        *([1, 1, 1, 1], [1, 1, 1, 0], [1, 0, 0, 0])
+    ]
+
+
+@pytest.mark.parametrize("with_replacement", [False, True])
+def test_dtypes_are_those_of_the_glossary(with_replacement: bool) -> None:
+    batch = mask(ROWS, 12, with_replacement=with_replacement)
     assert batch.pop("mask_weights").dtype == np.float32
     assert set(batch) == {
         *("token_ids", "segment_ids", "padding_mask"),
@@ -182,6 +202,74 @@ def test_number_of_masked_tokens_is_exact_in_every_row(many: Batch) -> None:
     assert (maskable < wanted).sum() > 0
 
 
+@pytest.fixture(scope="module")
+def many_drawn() -> Batch:
+    return mask(many_rows(), 32, mask_rate=0.3, with_replacement=True)
+
+
+def test_draws_are_as_many_as_wanted_and_never_special(many_drawn: Batch) -> None:
+    tokens = many_drawn["padding_mask"].sum(axis=1)
+    maskable = (many_drawn["token_ids"] > 4).sum(axis=1)
+    wanted = np.clip(np.round(tokens.astype(np.float32) * np.float32(0.3)), 1, 9)
+    used = many_drawn["mask_weights"] > 0
+    # More draws than maskable tokens are no problem, but none at all is.
+    assert np.array_equal(used.sum(axis=1), np.where(maskable > 0, wanted, 0))
+    assert (maskable == 0).any() and ((maskable < wanted) & (maskable > 0)).any()
+    chosen = np.take_along_axis(
+        many_drawn["token_ids"], many_drawn["mask_positions"], 1
+    )
+    assert np.array_equal(chosen * used, many_drawn["mask_ids"])
+    assert many_drawn["mask_ids"][used].min() == 5
+    for positions, weights in zip(many_drawn["mask_positions"], used, strict=True):
+        assert np.all(np.diff(weights.astype(int)) <= 0)
+        assert np.all(np.diff(positions[weights]) >= 0)
+        assert not positions[~weights].any()
+
+
+def test_draws_hit_every_token_alike_and_some_twice() -> None:
+    rows = 4_000
+    batch = mask([full_row(128)] * rows, 128, with_replacement=True)
+    positions = batch["mask_positions"]
+    assert batch["mask_weights"].all() and positions.shape == (rows, 19)
+    counts = np.bincount(positions.ravel(), minlength=128)
+    assert counts[0] == counts[127] == 0
+    # 99.9% of chi-square with 125 degrees of freedom.
+    assert chi_square(counts[1:127], rows * 19 / 126) < 179.0
+    distinct = 1 + (np.diff(positions, axis=1) > 0).sum(axis=1)
+    # 126 x (1 - (125 / 126)^19): what independent draws leave of 19.
+    assert distinct.mean() == pytest.approx(17.70, abs=0.07)
+
+
+def test_position_drawn_twice_has_two_slots_and_two_chances_to_be_shown() -> None:
+    # Two draws among two tokens: the same one in half of the rows.
+    batch = mask(
+        [[2, 7, 8, 3]] * 8_000,
+        4,
+        mask_rate=0.5,
+        mask_token_rate=0.5,
+        with_replacement=True,
+    )
+    positions = batch["mask_positions"]
+    twice = positions[:, 0] == positions[:, 1]
+    assert batch["mask_weights"].all()
+    assert twice.mean() == pytest.approx(0.5, abs=0.025)
+    assert np.array_equal(batch["mask_ids"], positions + 6)
+    shown = np.take_along_axis(batch["masked_token_ids"], positions, 1) == 4
+    assert shown[twice, 0].mean() == pytest.approx(0.75, abs=0.03)
+    assert shown[~twice].mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_unknown_tokens_are_masked_if_it_is_asked_for() -> None:
+    row = [2, 1, 4, 3, 1, 3]
+    for with_replacement in (False, True):
+        settings = {"mask_rate": 0.4, "with_replacement": with_replacement}
+        batch = mask([row] * 50, 6, mask_unknown_tokens=True, **settings)
+        assert batch["mask_weights"].all()
+        assert set(batch["mask_positions"].ravel().tolist()) == {1, 4}
+        assert (batch["mask_ids"] == 1).all()
+        assert not mask([row], 6, **settings)["mask_weights"].any()
+
+
 def test_tokens_outside_the_slots_are_untouched(many: Batch) -> None:
     changed = many["masked_token_ids"] != many["token_ids"]
     assert (many["masked_token_ids"][changed] == 4).all()
@@ -211,9 +299,10 @@ def test_mask_token_rate_of_0_and_1_is_exact(rate: float, id_at: str | None) -> 
     assert (shown == expected)[used].all()
 
 
-def test_rows_with_nothing_maskable_are_left_alone() -> None:
+@pytest.mark.parametrize("with_replacement", [False, True])
+def test_rows_with_nothing_maskable_are_left_alone(with_replacement: bool) -> None:
     rows = [[2, 3], [2, 1, 4, 3], [], [2, 3, 3], [2, 7, 3]]
-    batch = mask(rows, 16)
+    batch = mask(rows, 16, with_replacement=with_replacement)
     assert batch["mask_weights"].tolist() == [[0, 0]] * 4 + [[1, 0]]
     assert not batch["mask_positions"][:4].any()
     assert not batch["mask_ids"][:4].any()
@@ -227,21 +316,27 @@ def test_fewer_maskable_tokens_than_wanted_are_all_masked() -> None:
     assert batch["mask_weights"].tolist() == [[1, 1, 0, 0, 0, 0, 0, 0]]
 
 
-def test_row_has_its_mask_in_whatever_batch() -> None:
+@pytest.mark.parametrize("with_replacement", [False, True])
+def test_row_has_its_mask_in_whatever_batch(with_replacement: bool) -> None:
     rows = many_rows()[:50]
-    whole = mask(rows, 32, index=range(100, 150), epoch=3)
+    settings = {"epoch": 3, "with_replacement": with_replacement}
+    whole = mask(rows, 32, index=range(100, 150), **settings)
     order = np.random.default_rng(1).permutation(50)
-    mixed = mask([rows[i] for i in order], 32, index=100 + order, epoch=3)
-    one = mask([rows[7]], 32, index=[107], epoch=3)
+    mixed = mask([rows[i] for i in order], 32, index=100 + order, **settings)
+    one = mask([rows[7]], 32, index=[107], **settings)
     for name in whole:
         assert np.array_equal(whole[name][order], mixed[name])
         assert np.array_equal(whole[name][7:8], one[name])
 
 
+@pytest.mark.parametrize("with_replacement", [False, True])
 @pytest.mark.parametrize("other", [{"epoch": 1}, {"seed": 2}, {"index": range(1, 51)}])
-def test_mask_is_another_for_each_epoch_seed_and_example(other: Any) -> None:
+def test_mask_is_another_for_each_epoch_seed_and_example(
+    other: Any, with_replacement: bool
+) -> None:
     rows = [full_row(32)] * 50
-    first, second = mask(rows, 32), mask(rows, 32, **other)
+    first = mask(rows, 32, with_replacement=with_replacement)
+    second = mask(rows, 32, with_replacement=with_replacement, **other)
     same = (first["mask_positions"] == second["mask_positions"]).all(axis=1)
     # 142,506 choices of 5 among 30.
     assert same.sum() == 0
@@ -258,8 +353,11 @@ def test_epoch_may_differ_by_row() -> None:
         assert np.array_equal(both["mask_positions"][place], alone["mask_positions"][0])
 
 
-def test_mask_is_the_same_in_a_graph_in_a_dataset_and_eagerly() -> None:
-    config = MaskingConfig(32, SPECIAL_IDS)
+@pytest.mark.parametrize("with_replacement", [False, True])
+def test_mask_is_the_same_in_a_graph_in_a_dataset_and_eagerly(
+    with_replacement: bool,
+) -> None:
+    config = MaskingConfig(32, SPECIAL_IDS, with_replacement=with_replacement)
     batch = make_batch(many_rows()[:40], 32)
     index = tf.range(40, dtype=tf.int64)
 

@@ -44,10 +44,37 @@ def test_warmup_as_long_as_the_run_is_refused(warmup: int, steps: int) -> None:
         LinearWarmupDecay(1e-3, warmup, steps)
 
 
-def test_schedule_comes_back_from_its_config() -> None:
-    schedule = LinearWarmupDecay(1e-3, 4, 20)
+@pytest.mark.parametrize("overlapped", [False, True])
+def test_schedule_comes_back_from_its_config(overlapped: bool) -> None:
+    schedule = LinearWarmupDecay(1e-3, 4, 20, overlapped=overlapped)
     again = LinearWarmupDecay.from_config(schedule.get_config())
-    assert float(again(7)) == float(schedule(7))
+    assert [float(again(step)) for step in (0, 7)] == [
+        float(schedule(step)) for step in (0, 7)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        *((0, 0.0), (1, 0.25 * 19 / 20), (2, 0.5 * 18 / 20), (4, 16 / 20)),
+        *((5, 15 / 20), (19, 1 / 20), (20, 0.0), (99, 0.0)),
+    ],
+)
+def test_overlapped_rate_is_the_product_of_warmup_and_decay(
+    step: int, expected: float
+) -> None:
+    schedule = LinearWarmupDecay(1e-3, 4, 20, overlapped=True)
+    assert float(schedule(step)) == pytest.approx(expected * 1e-3, abs=1e-9)
+
+
+def test_overlapped_warmup_may_be_longer_than_the_run_or_nothing() -> None:
+    longer = LinearWarmupDecay(1.0, 40, 20, overlapped=True)
+    rates = [float(longer(step)) for step in range(21)]
+    assert max(rates) == rates[10] == pytest.approx(10 / 40 * 10 / 20)
+    nothing = LinearWarmupDecay(1.0, 0, 20, overlapped=True)
+    assert [float(nothing(step)) for step in (0, 5, 20)] == [1.0, 0.75, 0.0]
+    with pytest.raises(ValueError, match="warmup_steps -1; expected 0 <="):
+        LinearWarmupDecay(1.0, -1, 20, overlapped=True)
 
 
 @pytest.mark.parametrize(("train_steps", "peak_step"), [(100, 9), (600, 59), (5, 0)])
@@ -123,8 +150,31 @@ def test_optimizer_has_the_settings_of_the_configuration(
     assert (optimizer.beta_1, optimizer.beta_2) == (0.8, 0.95)
     assert (optimizer.epsilon, optimizer.global_clipnorm) == (1e-5, 2.0)
     assert optimizer.weight_decay == 0.01
+    assert optimizer.bias_correction
+    assert not optimizer._learning_rate.overlapped
     config = dataclasses.replace(config, weight_decay_rate=0.0)
     assert make_optimizer(config, pretrainer).weight_decay == 0.0
+
+
+def test_reference_optimizer_has_another_schedule_and_no_correction(
+    pretrainer: ElectraPretrainer,
+) -> None:
+    config = TrainConfig(compat="google", train_steps=100, learning_rate=0.1)
+    optimizer = make_optimizer(config, pretrainer)
+    assert not optimizer.bias_correction
+    # A warm-up of 10,000 steps is not cut to the run.
+    rates = [float(optimizer._learning_rate(step)) for step in (0, 50)]
+    assert rates == pytest.approx([0.0, 0.1 * 0.5 * 50 / 10_000])
+    config = dataclasses.replace(config, adam_bias_correction=True)
+    assert make_optimizer(config, pretrainer).bias_correction
+
+
+def test_optimizer_comes_back_from_its_config() -> None:
+    schedule = LinearWarmupDecay(0.1, 4, 20, overlapped=True)
+    optimizer = ElectraAdamW(schedule, bias_correction=False, global_clipnorm=2.0)
+    again = ElectraAdamW.from_config(optimizer.get_config())
+    assert not again.bias_correction
+    assert again.get_config() == optimizer.get_config()
 
 
 class OneMatrix(keras.Model):
@@ -135,14 +185,19 @@ class OneMatrix(keras.Model):
         self.built = True
 
 
-def test_three_steps_equal_numpy() -> None:
+@pytest.mark.parametrize("compat", ["none", "google"])
+def test_three_steps_equal_numpy(compat: str) -> None:
     model = OneMatrix()
     kernel = np.arange(6, dtype=np.float64).reshape(3, 2) - 2.0
     bias = np.array([0.5, -0.5])
     model.dense.kernel.assign(kernel)
     model.dense.bias.assign(bias)
     config = TrainConfig(
-        train_steps=40, warmup_steps=4, learning_rate=0.01, weight_decay_rate=0.1
+        compat=compat,
+        train_steps=40,
+        warmup_steps=4,
+        learning_rate=0.01,
+        weight_decay_rate=0.1,
     )
     optimizer = make_optimizer(config, model)
     choose = np.random.default_rng(0)
@@ -157,7 +212,11 @@ def test_three_steps_equal_numpy() -> None:
             model.trainable_variables,
         )
         norm = np.sqrt(sum((g**2).sum() for g in gradients.values()))
+        # Keras adds epsilon before the second moment's bias is corrected.
+        unbias = np.sqrt(1 - 0.999 ** (step + 1)) / (1 - 0.9 ** (step + 1))
         rate = 0.01 * (step + 1) / 4
+        if compat == "google":
+            unbias, rate = 1.0, 0.01 * (1 - step / 40) * step / 4
         values = {"kernel": kernel * (1 - 0.1 * rate), "bias": bias}
         for name, gradient in gradients.items():
             gradient = gradient / max(1.0, norm)
@@ -165,8 +224,6 @@ def test_three_steps_equal_numpy() -> None:
             first = 0.9 * first + 0.1 * gradient
             second = 0.999 * second + 0.001 * gradient**2
             moments[name] = [first, second]
-            # Keras adds epsilon before the second moment's bias is corrected.
-            unbias = np.sqrt(1 - 0.999 ** (step + 1)) / (1 - 0.9 ** (step + 1))
             update = rate * unbias * first / (np.sqrt(second) + 1e-6)
             values[name] = values[name] - update
         kernel, bias = values["kernel"], values["bias"]

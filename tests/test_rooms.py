@@ -35,8 +35,11 @@ MAY_IMPORT = {
     "training": {*BASE, "objectives", "models", "data"},
     # Serving reads what a run wrote.
     "serving": {*BASE, "models", "data", "training"},
+    # Reads and fills networks of ours.
+    "interchange": {*BASE, "models", "data", "training"},
+    "planning": {*BASE, "objectives", "models", "data", "training"},
 }
-COMMANDS = ("train", "evaluate", "export", "predict")
+COMMANDS = ("train", "evaluate", "export", "predict", "convert", "budget")
 BEAM_MAY_IMPORT = {
     "electra_keras",  # The version.
     "electra_keras.command_line",

@@ -41,7 +41,7 @@ def make_train_dataset(
     Args:
         folder: Written by `beam_pipelines.preprocess`.
         global_batch_size: B over all replicas, examples.
-        config: Mask rates and mixing.
+        config: Masking and mixing; what `train.compat` decides counts as off.
         seed: Of the order and of the masks.
         start_step: Batches already consumed, by the run that is resumed.
 
@@ -97,7 +97,7 @@ def make_eval_dataset(
         global_batch_size: B over all replicas. The last batch is filled up
             with rows of padding, which no metric counts.
         split: "validation" or "train".
-        config: Mask rates.
+        config: Masking, as in `make_train_dataset`.
         seed: Of the masks.
         max_examples: At most so many, from the start; None: all.
 
@@ -230,6 +230,8 @@ def _open(
         special_token_ids=info.special_token_ids,
         mask_rate=config.mask_rate,
         mask_token_rate=config.mask_token_rate,
+        with_replacement=bool(config.mask_with_replacement),
+        mask_unknown_tokens=bool(config.mask_unknown_tokens),
         seed=seed,
     )
     return info, masking

@@ -9,7 +9,10 @@ import dataclasses
 
 import tensorflow as tf
 
-# Two streams of noise per example: which positions, and [MASK] or kept.
+from electra_keras.data.vocabulary import MASK, UNK
+
+# Two streams of noise per example: which positions, and [MASK] or kept. Drawing
+# with replacement, they are keyed by slot, else by position.
 _POSITION_STREAM = 0
 _KEEP_STREAM = 1
 
@@ -23,6 +26,8 @@ class MaskingConfig:
         mask_rate: Share of a row's real tokens that is masked.
         mask_token_rate: Share of these shown as [MASK]; the rest is kept.
         special_token_ids: Id by name; all of them are never masked.
+        with_replacement: Positions may be drawn twice, as in the reference.
+        mask_unknown_tokens: [UNK] may be masked, as in the reference.
         seed: Of the masks.
     """
 
@@ -30,6 +35,8 @@ class MaskingConfig:
     special_token_ids: dict[str, int]
     mask_rate: float = 0.15
     mask_token_rate: float = 0.85
+    with_replacement: bool = False
+    mask_unknown_tokens: bool = False
     seed: int = 1
 
     @property
@@ -98,12 +105,15 @@ def mask_tokens(
     epoch: tf.Tensor,
     config: MaskingConfig,
 ) -> dict[str, tf.Tensor]:
-    """Chooses positions without replacement and masks them.
+    """Chooses positions and masks them.
 
     A row with T real tokens, [CLS] and [SEP] counted, gets
     n = max(1, min(M, round(mask_rate x T))) positions (half to even), or as
     many as it has maskable tokens; never [PAD] [UNK] [CLS] [SEP] [MASK]. A dense
     row is masked as one row: T counts all its blocks, and a block may go without.
+
+    With replacement, n is the number of draws. A position that was drawn twice
+    has two slots, and shows [MASK] if one of its draws says so.
 
     Args:
         batch: `token_ids`, `padding_mask`: int32 (B, S), and what else there is.
@@ -115,41 +125,35 @@ def mask_tokens(
     Returns:
         `batch` and `masked_token_ids` (B, S), `mask_positions`, `mask_ids`
         (B, M) int32, `mask_weights` (B, M) float32. Used slots come first and
-        hold distinct positions in ascending order.
+        hold positions in ascending order, distinct ones without replacement.
 
     Example: with ids [CLS]=2, [SEP]=3, [MASK]=4, a mask rate of 0.4 and a
         row 2 7 8 9 3, n is 2; positions 1 and 3 give
         masked_token_ids 2 4 8 4 3, mask_ids 7 9.
 
     Source: google-research/electra `pretrain_helpers.mask`, which draws with
-        replacement and masks [UNK] too (deliberately not followed).
+        replacement and masks [UNK] too; here both are settings.
     """
     token_ids = batch["token_ids"]
     noise_keys = (epoch[..., tf.newaxis], example_index[:, tf.newaxis])
-    position = tf.range(config.sequence_length, dtype=tf.int64)[tf.newaxis, :]
-
-    is_candidate = tf.cast(batch["padding_mask"], tf.bool)
-    for special_id in config.special_token_ids.values():
-        is_candidate &= token_ids != special_id
-    noise = _uniform(
-        hash_noise(config.seed, tf.constant(_POSITION_STREAM), *noise_keys, position)
-    )
-    slots, is_used = _choose_slots(noise, is_candidate, batch["padding_mask"], config)
+    is_candidate = _find_candidates(batch, config)
+    wanted = _count_wanted(batch["padding_mask"], config)
+    choose = _draw_positions if config.with_replacement else _choose_positions
+    position, is_used = choose(noise_keys, is_candidate, wanted, config)
+    slots, is_used = _sort_used(position, is_used, config.sequence_length)
 
     mask_ids = tf.gather(token_ids, slots, batch_dims=1) * tf.cast(is_used, tf.int32)
-    keep_noise = _uniform(
-        hash_noise(
-            config.seed,
-            tf.constant(_KEEP_STREAM),
-            *noise_keys,
-            tf.cast(slots, tf.int64),
-        )
+    keep_noise = _noise(
+        _KEEP_STREAM,
+        noise_keys,
+        _slot(config) if config.with_replacement else slots,
+        config,
     )
     is_shown_as_mask = is_used & (keep_noise < config.mask_token_rate)
     return {
         **batch,
         "masked_token_ids": _place_mask_token(
-            token_ids, slots, is_shown_as_mask, config.special_token_ids["[MASK]"]
+            token_ids, slots, is_shown_as_mask, config.special_token_ids[MASK]
         ),
         "mask_positions": slots,
         "mask_ids": mask_ids,
@@ -157,20 +161,70 @@ def mask_tokens(
     }
 
 
-def _choose_slots(
-    noise: tf.Tensor,
+def _noise(
+    stream: int, keys: tuple[tf.Tensor, ...], place: tf.Tensor, config: MaskingConfig
+) -> tf.Tensor:
+    """Noise of each place of each row: float32 in [0, 1), (B, places)."""
+    place = tf.cast(place, tf.int64)
+    return _uniform(hash_noise(config.seed, tf.constant(stream), *keys, place))
+
+
+def _slot(config: MaskingConfig) -> tf.Tensor:
+    return tf.range(config.mask_slots)[tf.newaxis, :]
+
+
+def _find_candidates(batch: dict[str, tf.Tensor], config: MaskingConfig) -> tf.Tensor:
+    """Which tokens may be masked: bool (B, S)."""
+    is_candidate = tf.cast(batch["padding_mask"], tf.bool)
+    for name, special_id in config.special_token_ids.items():
+        if name != UNK or not config.mask_unknown_tokens:
+            is_candidate &= batch["token_ids"] != special_id
+    return is_candidate
+
+
+def _count_wanted(padding_mask: tf.Tensor, config: MaskingConfig) -> tf.Tensor:
+    """Positions of each row, n: int32 (B, 1)."""
+    tokens = tf.cast(tf.reduce_sum(padding_mask, axis=1, keepdims=True), tf.float32)
+    wanted = tf.round(tokens * config.mask_rate)
+    return tf.cast(tf.clip_by_value(wanted, 1, config.mask_slots), tf.int32)
+
+
+def _choose_positions(
+    noise_keys: tuple[tf.Tensor, ...],
     is_candidate: tf.Tensor,
-    padding_mask: tf.Tensor,
+    wanted: tf.Tensor,
     config: MaskingConfig,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The n candidates of highest noise: positions (B, M), used (B, M)."""
-    mask_slots = config.mask_slots
-    score, position = tf.math.top_k(tf.where(is_candidate, noise, -1.0), mask_slots)
-    tokens = tf.cast(tf.reduce_sum(padding_mask, axis=1), tf.float32)
-    wanted = tf.clip_by_value(tf.round(tokens * config.mask_rate), 1, mask_slots)
-    rank = tf.range(mask_slots, dtype=tf.float32)[tf.newaxis, :]
-    is_used = (score >= 0.0) & (rank < wanted[:, tf.newaxis])
-    beyond = tf.constant(config.sequence_length, tf.int32)
+    place = tf.range(config.sequence_length)[tf.newaxis, :]
+    noise = _noise(_POSITION_STREAM, noise_keys, place, config)
+    score, position = tf.math.top_k(
+        tf.where(is_candidate, noise, -1.0), config.mask_slots
+    )
+    return position, (score >= 0.0) & (_slot(config) < wanted)
+
+
+def _draw_positions(
+    noise_keys: tuple[tf.Tensor, ...],
+    is_candidate: tf.Tensor,
+    wanted: tf.Tensor,
+    config: MaskingConfig,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Draws n times among the candidates: positions (B, M), used (B, M)."""
+    noise = _noise(_POSITION_STREAM, noise_keys, _slot(config), config)
+    candidates = tf.reduce_sum(tf.cast(is_candidate, tf.int32), axis=1, keepdims=True)
+    rank = tf.cast(noise * tf.cast(candidates, tf.float32), tf.int32)
+    # Candidates first, each in its order.
+    place = tf.argsort(tf.cast(~is_candidate, tf.int32), axis=1, stable=True)
+    position = tf.gather(place, rank, batch_dims=1)
+    return position, (candidates > 0) & (_slot(config) < wanted)
+
+
+def _sort_used(
+    position: tf.Tensor, is_used: tf.Tensor, sequence_length: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Used slots first and ascending, 0 in the others: both (B, M)."""
+    beyond = tf.constant(sequence_length, tf.int32)
     position = tf.sort(tf.where(is_used, position, beyond), axis=1)
     is_used = position < beyond
     return tf.where(is_used, position, 0), is_used

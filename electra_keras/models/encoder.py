@@ -103,21 +103,20 @@ class Encoder(keras.layers.Layer):
         hidden = self.dropout(hidden, training=training)
         if self.projection is not None:
             hidden = self.projection(hidden)
-        attention_bias = _attention_bias(padding_mask, block_ids)
+        attention_bias = self.attention_bias(padding_mask, block_ids)
         for block in self.blocks:
             hidden = block(hidden, attention_bias, training=training)
         hidden = tf.reshape(hidden, [shape[0], shape[1], self.hidden_dim])
         static = [*embeddings.shape[:2], self.hidden_dim]
         return tf.ensure_shape(hidden, static)
 
+    def attention_bias(self, padding_mask, block_ids=None):
+        """What hides tokens: float32 (B, 1, 1, S), with blocks (B, 1, S, S)."""
+        if block_ids is None:
+            is_hidden = 1.0 - tf.cast(padding_mask, tf.float32)
+            return (is_hidden * HIDDEN_BIAS)[:, tf.newaxis, tf.newaxis, :]
+        is_hidden = 1.0 - tf.cast(is_same_block(block_ids), tf.float32)
+        return (is_hidden * HIDDEN_BIAS)[:, tf.newaxis]
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.arguments}
-
-
-def _attention_bias(padding_mask, block_ids):
-    """What hides tokens: float32 (B, 1, 1, S), with blocks (B, 1, S, S)."""
-    if block_ids is None:
-        is_hidden = 1.0 - tf.cast(padding_mask, tf.float32)
-        return (is_hidden * HIDDEN_BIAS)[:, tf.newaxis, tf.newaxis, :]
-    is_hidden = 1.0 - tf.cast(is_same_block(block_ids), tf.float32)
-    return (is_hidden * HIDDEN_BIAS)[:, tf.newaxis]

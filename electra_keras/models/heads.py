@@ -1,4 +1,4 @@
-"""The two heads: masked LM over the vocabulary, replaced-token detection.
+"""The heads: masked LM over the vocabulary, replaced-token detection, copying.
 
 Reads hidden states from `encoder.py`, feeds `networks.py`.
 """
@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from electra_keras.models.chunked_softmax import token_log_probabilities
 from electra_keras.models.layers import (
     Embeddings,
     dense,
@@ -64,21 +65,52 @@ class MaskedLMHead(keras.layers.Layer):
 
     def call(self, hidden_states, mask_positions):
         gathered = tf.gather(hidden_states, mask_positions, batch_dims=1)
-        gathered = tf.reshape(gathered, [-1, self.hidden_dim])
-        gathered = self.layer_norm(self.transform(gathered))
-        table = tf.convert_to_tensor(self.embeddings.token_embeddings)
-        logits = tf.matmul(
-            tf.cast(gathered, self.compute_dtype),
-            tf.cast(table, self.compute_dtype),
-            transpose_b=True,
-        )
-        logits = tf.cast(logits, tf.float32) + tf.cast(self.output_bias, tf.float32)
+        states, table, bias = self._projection(gathered)
+        logits = tf.cast(tf.matmul(states, table, transpose_b=True), tf.float32) + bias
         shape = tf.shape(mask_positions)
         logits = tf.reshape(
             logits, [shape[0], shape[1], self.embeddings.vocabulary_size]
         )
         static = [*mask_positions.shape, self.embeddings.vocabulary_size]
         return tf.ensure_shape(logits, static)
+
+    def log_probabilities(
+        self, hidden_states: tf.Tensor, token_ids: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Asks every position for some tokens and for its best guess.
+
+        Unlike logits of all positions, (B, S, V), this fits in memory. For a
+        head that is built.
+
+        Args:
+            hidden_states: float (B, S, H).
+            token_ids: int32 (B, S, K). What is asked for, per position.
+
+        Returns:
+            log_probabilities float32 (B, S, K), nats; best_ids int32 (B, S);
+            best_log_probabilities float32 (B, S), without a gradient.
+        """
+        shape, asked = tf.shape(hidden_states), token_ids.shape[2]
+        states, table, bias = self._projection(hidden_states)
+        log_probabilities, best_ids, best = token_log_probabilities(
+            states, table, bias, tf.reshape(token_ids, [-1, asked])
+        )
+        return (
+            tf.reshape(log_probabilities, [shape[0], shape[1], asked]),
+            tf.reshape(best_ids, shape[:2]),
+            tf.reshape(best, shape[:2]),
+        )
+
+    def _projection(self, hidden_states):
+        """The factors of the logits: (N, E), (V, E), and their bias (V,)."""
+        flat = tf.reshape(hidden_states, [-1, self.hidden_dim])
+        states = self.layer_norm(self.transform(flat))
+        table = tf.convert_to_tensor(self.embeddings.token_embeddings)
+        return (
+            tf.cast(states, self.compute_dtype),
+            tf.cast(table, self.compute_dtype),
+            tf.cast(self.output_bias, tf.float32),
+        )
 
 
 class ReplacedTokenHead(keras.layers.Layer):
@@ -130,3 +162,12 @@ class ReplacedTokenHead(keras.layers.Layer):
             "initializer_range": self.initializer_range,
             "seed": self.seed,
         }
+
+
+class CopyHead(ReplacedTokenHead):
+    """One logit per token: above 0 says it is the original, to be copied.
+
+    Source: Clark et al. 2020, section 3.5: "a copy probability D for each token
+        using a sigmoid layer". How deep it is, is not said; ours has the layers
+        of the discriminator, whose place it takes.
+    """

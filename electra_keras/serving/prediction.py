@@ -31,7 +31,8 @@ def predict(model: str | Path, texts: Sequence[str]) -> list[Prediction]:
         texts: Any text; long ones are cut at the trained length.
 
     Raises:
-        UsageError: `model` is no SavedModel of ours.
+        UsageError: `model` is no SavedModel of ours, or has no head that tells
+            replaced tokens.
     """
     model = Path(model)
     if not (model / "saved_model.pb").is_file():
@@ -50,6 +51,12 @@ def predict(model: str | Path, texts: Sequence[str]) -> list[Prediction]:
         )
     signature = signatures["serving_default"]
     answer = signature(text=tf.constant(list(texts), tf.string))
+    if "replaced_probability" not in answer:
+        raise UsageError(
+            f"{model} was trained to predict tokens and tells no replaced ones",
+            expected="a discriminator, such as train.objective=electra gives",
+            fix="Use its embeddings, which TF Serving returns.",
+        )
     predictions = []
     for tokens, mask, probabilities in zip(
         answer["tokens"].numpy(),

@@ -39,8 +39,8 @@ class ServedDiscriminator:
 
         Returns: with S the longest row of the batch
             `tokens` string (B, S), "" where padded; `padding_mask` int32
-            (B, S); `replaced_probability` float32 (B, S), 0 where padded;
-            `embeddings` float32 (B, S, H), the last hidden states.
+            (B, S); and what `from_tokens` gives: `embeddings` float32
+            (B, S, H), the last hidden states, and `replaced_probability`.
         """
         ids = self.tokenizer.vocabulary.special_token_ids
         pieces = self.tokenizer.tokenize(text)[:, : self.sequence_length - 2]
@@ -68,8 +68,9 @@ class ServedDiscriminator:
             padding_mask: int32 (B, S).
 
         Returns:
-            `replaced_probability` float32 (B, S), 0 where padded;
-            `embeddings` float32 (B, S, H).
+            `embeddings` float32 (B, S, H); `replaced_probability` float32 (B, S),
+            0 where padded, unless the network was trained to predict tokens and
+            has no head for it.
         """
         outputs = self.discriminator(
             {
@@ -79,8 +80,9 @@ class ServedDiscriminator:
             },
             training=False,
         )
-        probability = tf.sigmoid(outputs["replaced_logits"])
-        return {
-            "replaced_probability": probability * tf.cast(padding_mask, tf.float32),
-            "embeddings": outputs["hidden_states"],
-        }
+        answer = {"embeddings": outputs["hidden_states"]}
+        if "replaced_logits" in outputs:
+            probability = tf.sigmoid(outputs["replaced_logits"])
+            is_real = tf.cast(padding_mask, tf.float32)
+            answer["replaced_probability"] = probability * is_real
+        return answer

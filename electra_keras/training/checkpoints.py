@@ -12,9 +12,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import keras
@@ -29,6 +30,7 @@ Variables = dict[str, keras.Variable]
 
 STATE_FILE = "state.json"
 _PREFIX = "step-"
+_PART_BYTES = 2**26
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +56,9 @@ class Checkpoint:
             ElectraError: A variable is missing or has another shape.
         """
         try:
-            status = _trackable(variables).read(str(self.folder / "variables"))
-            status.assert_existing_objects_matched().expect_partial()
+            for part in _in_parts(variables):
+                status = _trackable(part).read(str(self.folder / "variables"))
+                status.assert_existing_objects_matched().expect_partial()
         except (AssertionError, ValueError, tf.errors.OpError) as error:
             raise ElectraError(
                 f"{self.folder} does not fit the networks ({error})",
@@ -160,6 +163,20 @@ def network_variables(networks: Mapping[str, keras.Model]) -> Variables:
 def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> Variables:
     """Names the optimizer's slots and its count of steps."""
     return {f"optimizer/{variable.path}": variable for variable in optimizer.variables}
+
+
+def _in_parts(variables: Variables) -> Iterator[Variables]:
+    """Splits, since TensorFlow holds all that it reads at once in memory."""
+    part: Variables = {}
+    part_bytes = 0
+    for name, variable in variables.items():
+        variable_bytes = 4 * math.prod(variable.shape)
+        if part and part_bytes + variable_bytes > _PART_BYTES:
+            yield part
+            part, part_bytes = {}, 0
+        part[name] = variable
+        part_bytes += variable_bytes
+    yield part
 
 
 def _trackable(variables: Variables) -> tf.train.Checkpoint:

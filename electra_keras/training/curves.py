@@ -13,7 +13,12 @@ from electra_keras.whole_files import write_bytes
 
 CURVES_FILE = "curves.png"
 
-_PANELS = (
+# Rows that are no curves, or are seen in others.
+_ELSEWHERE = (
+    *("split", "step", "loss", "real_tokens", "real_tokens_per_sec"),
+    *("learning_rate", "replaced_rate", "disc_accuracy"),
+)
+_PANELS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Generator: masked LM loss (nats)", ("masked_lm_loss",)),
     (
         "Generator: accuracy",
@@ -25,6 +30,14 @@ _PANELS = (
         ("disc_auc", "disc_precision", "disc_recall"),
     ),
 )
+
+
+def _choose_panels(history: History) -> list[tuple[str, tuple[str, ...]]]:
+    """The panels that a run has curves for; what only its objective knows last."""
+    found = dict.fromkeys(name for row in history.rows() for name in row)
+    panels = [panel for panel in _PANELS if any(name in found for name in panel[1])]
+    known = {*_ELSEWHERE, *(name for _, names in _PANELS for name in names)}
+    return panels + [(name, (name,)) for name in found if name not in known]
 
 
 def draw_curves(folder: str | Path) -> Path | None:
@@ -44,8 +57,11 @@ def draw_curves(folder: str | Path) -> Path | None:
     history = History(Path(folder))
     if not history.rows():
         return None
-    figure, axes = pyplot.subplots(2, 2, figsize=(11, 7), layout="constrained")
-    for axis, (title, names) in zip(axes.flat, _PANELS, strict=True):
+    panels = _choose_panels(history)
+    size = (5.5 * -(-len(panels) // 2), 7)
+    figure, axes = pyplot.subplots(2, -(-len(panels) // 2), figsize=size, squeeze=False)
+    figure.set_layout_engine("constrained")
+    for axis, (title, names) in zip(axes.flat, panels, strict=False):
         for index, name in enumerate(names):
             for split, width in (("train", 0.8), ("validation", 2.2)):
                 rows = [row for row in history.rows(split) if name in row]

@@ -29,9 +29,9 @@ class ElectraMetrics:
 
     | name                         | meaning                                 |
     |------------------------------|-----------------------------------------|
-    | `loss`                       | masked_lm_loss + weight x disc_loss     |
+    | `loss`                       | the objective's weighted sum of losses  |
     | `masked_lm_loss`             | nats per masked token                   |
-    | `masked_lm_accuracy`         | generator's best guess is the original  |
+    | `masked_lm_accuracy`         | masked LM's best guess is the original  |
     | `sampled_masked_lm_accuracy` | generator's sample is the original      |
     | `disc_loss`                  | nats per real token                     |
     | `disc_accuracy`              | at probability 0.5                      |
@@ -41,8 +41,10 @@ class ElectraMetrics:
     | `replaced_rate`              | truly replaced among real tokens        |
     | `real_tokens`                | tokens seen, padding not counted        |
 
-    What an objective has no loss or output for is left out; what its `measure`
-    gives comes on top.
+    What an objective has no loss or output for is left out; losses of its own
+    and what its `measure` gives come on top: of a main network that predicts
+    tokens, `main_lm_loss` (nats per masked or per real token) and
+    `main_lm_accuracy` (its best guess at a masked position is the original).
 
     Args:
         objective: Its losses and groups of metrics are taken.

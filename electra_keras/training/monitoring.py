@@ -111,8 +111,9 @@ class RunMonitor(keras.callbacks.Callback):
         self.history.append(split, step, values)
         with self._writers[split].as_default(step=step):
             for name, value in values.items():
-                if name in _TAGS:
-                    tf.summary.scalar(_TAGS[name], value)
+                if name != "real_tokens":
+                    tag = _TAGS.get(name, f"objective/{name}")
+                    tf.summary.scalar(tag, value)
         self._writers[split].flush()
         if split == "validation":
             self.progress.say(
@@ -219,5 +220,8 @@ class EvaluationProgress(keras.callbacks.Callback):
 
 
 def _short(values: dict[str, float]) -> str:
-    shown = ("loss", "masked_lm_loss", "masked_lm_accuracy", "disc_loss", "disc_auc")
+    shown = (
+        *("loss", "masked_lm_loss", "masked_lm_accuracy", "main_lm_loss"),
+        *("disc_loss", "disc_auc"),
+    )
     return " ".join(f"{k} {values[k]:.3f}" for k in shown if k in values)

@@ -17,17 +17,32 @@ from electra_keras.config import TrainConfig
 class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up to the peak, then linear decay to zero.
 
-    The two phases follow each other. In the reference they overlap
-    (`optimization.py:36-45`), so that a short run never reaches its peak.
+    The two phases follow each other. In the reference they overlap: there the
+    rate is the product of both, 0 in the first step and never at its peak, in
+    a short run far from it.
 
     Args:
         learning_rate: Peak.
         warmup_steps: Optimizer steps to the peak; 0 starts there.
         train_steps: Optimizer steps in all.
+        overlapped: As the reference; the warm-up may be longer than the run.
+
+    Raises:
+        ValueError: The warm-up does not fit into the run.
+
+    Source: google-research/electra `model/optimization.py:36-45`, where
+        0 warm-up steps give NaN.
     """
 
-    def __init__(self, learning_rate: float, warmup_steps: int, train_steps: int):
-        if not 0 <= warmup_steps < train_steps:
+    def __init__(
+        self,
+        learning_rate: float,
+        warmup_steps: int,
+        train_steps: int,
+        *,
+        overlapped: bool = False,
+    ):
+        if warmup_steps < 0 or (warmup_steps >= train_steps and not overlapped):
             raise ValueError(
                 f"warmup_steps {warmup_steps}; expected 0 <= warmup_steps < "
                 f"train_steps {train_steps}."
@@ -35,9 +50,14 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         self.learning_rate = learning_rate
         self.warmup_steps = warmup_steps
         self.train_steps = train_steps
+        self.overlapped = overlapped
 
     def __call__(self, step):
         step = tf.cast(step, tf.float32)
+        if self.overlapped:
+            warmup = step / self.warmup_steps if self.warmup_steps else 1.0
+            decay = 1.0 - tf.minimum(step / self.train_steps, 1.0)
+            return self.learning_rate * decay * tf.minimum(1.0, warmup)
         warmup = (step + 1.0) / max(1, self.warmup_steps)
         decay = (self.train_steps - step) / (self.train_steps - self.warmup_steps)
         return self.learning_rate * tf.clip_by_value(
@@ -49,6 +69,7 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
             "learning_rate": self.learning_rate,
             "warmup_steps": self.warmup_steps,
             "train_steps": self.train_steps,
+            "overlapped": self.overlapped,
         }
 
 
@@ -58,7 +79,41 @@ class ElectraAdamW(keras.optimizers.AdamW):
     Keras clips on each replica before the sum, which bounds something else;
     here gradients are made dense, summed over replicas, clipped by their
     global norm, then applied.
+
+    Args:
+        bias_correction: Divide both means by what their start at 0 took. The
+            reference does not, so that its first steps are up to 6.6 times as
+            long.
+        **kwargs: For `keras.optimizers.AdamW`.
+
+    Attributes:
+        first_step: Optimizer step at which the training of the present variables
+            began, and their means with it; read where a step is traced.
+
+    Source: google-research/electra `model/optimization.py:99-133`.
     """
+
+    def __init__(self, *args: Any, bias_correction: bool = True, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.bias_correction = bias_correction
+        self.first_step = 0
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        mean, mean_square = self._momentums[index], self._velocities[index]
+        if self.bias_correction:
+            steps = tf.cast(self.iterations - self.first_step + 1, tf.float32)
+            learning_rate *= tf.sqrt(1.0 - tf.pow(self.beta_2, steps))
+            learning_rate /= 1.0 - tf.pow(self.beta_1, steps)
+        self.assign_add(mean, (gradient - mean) * (1.0 - self.beta_1))
+        self.assign_add(
+            mean_square, (tf.square(gradient) - mean_square) * (1.0 - self.beta_2)
+        )
+        update = (mean * learning_rate) / (tf.sqrt(mean_square) + self.epsilon)
+        self.assign_sub(variable, update)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "bias_correction": self.bias_correction}
 
     def _clip_gradients(self, grads):
         grads = [_densify(gradient) for gradient in grads]
@@ -87,13 +142,17 @@ def make_optimizer(config: TrainConfig, model: keras.Model) -> ElectraAdamW:
     """
     optimizer = ElectraAdamW(
         LinearWarmupDecay(
-            config.learning_rate, config.effective_warmup_steps, config.train_steps
+            config.learning_rate,
+            config.effective_warmup_steps,
+            config.train_steps,
+            overlapped=bool(config.overlapped_warmup),
         ),
         weight_decay=config.weight_decay_rate,
         beta_1=config.adam_beta_1,
         beta_2=config.adam_beta_2,
         epsilon=config.adam_epsilon,
         global_clipnorm=config.clip_norm,
+        bias_correction=bool(config.adam_bias_correction),
         name="electra_adam_w",  # Else a second one in a process has other paths.
     )
     if config.weight_decay_rate:

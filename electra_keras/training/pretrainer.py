@@ -18,6 +18,7 @@ import tensorflow as tf
 from electra_keras.models.randomness import noise_key, step_key
 from electra_keras.objectives.shared.objective import Batch, Objective
 from electra_keras.training.metrics import ElectraMetrics
+from electra_keras.training.optimizer import ElectraAdamW
 
 # Keeps the noise of evaluation apart from every training step's.
 _EVALUATION_STEP = -1
@@ -107,10 +108,17 @@ class ElectraPretrainer(keras.Model):
         return int(self.optimizer.iterations.numpy())
 
     def _start(self, step: int) -> None:
-        """Lets the objective change what is trained from a step on."""
+        """Lets the objective change what is trained and measured from a step on."""
+        if not self.optimizer.built:  # On all variables, while all are trainable.
+            self.optimizer.build(self.trainable_variables)
         if self.objective.start(step):
+            if isinstance(self.optimizer, ElectraAdamW):
+                self.optimizer.first_step = self.objective.first_step
+            with self.distribute_strategy.scope():
+                self._electra_metrics = ElectraMetrics(self.objective)
             self._set_forward_backward()
             self.make_train_function(force=True)
+            self.make_test_function(force=True)
 
     def _set_forward_backward(self) -> None:
         self._forward_backward = (

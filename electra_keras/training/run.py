@@ -14,14 +14,12 @@ from pathlib import Path
 import keras
 
 from electra_keras.config import ExperimentConfig
-from electra_keras.config_files import load_config
 from electra_keras.data.dataset import (
     check_fits,
     make_eval_dataset,
     make_train_dataset,
 )
 from electra_keras.data.info import (
-    VOCABULARY_FILE,
     DatasetInfo,
     load_info,
     load_vocabulary,
@@ -40,13 +38,16 @@ from electra_keras.training.curves import draw_curves
 from electra_keras.training.monitoring import RunMonitor
 from electra_keras.training.optimizer import make_optimizer
 from electra_keras.training.pretrainer import ElectraPretrainer
+from electra_keras.training.run_folder import CHECKPOINTS_FOLDER as CHECKPOINTS_FOLDER
+from electra_keras.training.run_folder import CONFIG_FILE as CONFIG_FILE
+from electra_keras.training.run_folder import DATA_INFO_FILE as DATA_INFO_FILE
+from electra_keras.training.run_folder import (
+    InitialWeights,
+    open_run_folder,
+    start_networks,
+)
 from electra_keras.training.strategies import make_strategy
 from electra_keras.training.windows import evaluation_epochs, split_windows
-from electra_keras.whole_files import write_text
-
-CONFIG_FILE = "config.yaml"
-DATA_INFO_FILE = "data_info.json"
-CHECKPOINTS_FOLDER = "checkpoints"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +62,11 @@ class TrainSummary:
 
 
 def train(
-    config: ExperimentConfig, data: str | Path, output: str | Path
+    config: ExperimentConfig,
+    data: str | Path,
+    output: str | Path,
+    *,
+    initial_weights: InitialWeights | None = None,
 ) -> TrainSummary:
     """Trains, or goes on where the run in `output` stopped.
 
@@ -69,10 +74,11 @@ def train(
         config: Settings; what is None there is taken from the data.
         data: Folder written by `beam_pipelines.preprocess`.
         output: Run folder; absent, empty, or this very run.
+        initial_weights: What a fresh run starts from; None: random weights.
 
     Raises:
-        UsageError: The configuration does not fit the data, or `output`
-            holds something else.
+        UsageError: The configuration does not fit the data or the initial
+            weights, or `output` holds something else.
     """
     info = load_info(data)
     config = fit_to_data(config, info)
@@ -82,8 +88,10 @@ def train(
     vocabulary = load_vocabulary(data, info)
     with strategy.scope():
         pretrainer = build_pretrainer(config, vocabulary)
+    networks = pretrainer.objective.networks
+    record = start_networks(initial_weights, networks, vocabulary, output)
     # Claimed once the configuration is known to build.
-    open_run_folder(output, config, info, vocabulary)
+    open_run_folder(output, config, info, vocabulary, record)
     saver = _Saver(pretrainer, output, config, info)
     start_step = saver.resume()
     batch_size = config.train.global_batch_size
@@ -194,56 +202,6 @@ def fit_to_data(config: ExperimentConfig, info: DatasetInfo) -> ExperimentConfig
         model=dataclasses.replace(model, vocabulary_size=info.vocabulary_size),
         data=dataclasses.replace(data, sequence_length=info.sequence_length),
     )
-
-
-def open_run_folder(
-    folder: Path, config: ExperimentConfig, info: DatasetInfo, vocabulary: Vocabulary
-) -> None:
-    """Makes a run folder, or checks that it is this very run's.
-
-    Raises:
-        UsageError: It holds another run (the difference is named) or
-            something else.
-    """
-    if (folder / CONFIG_FILE).is_file():
-        _check_same_run(folder, config, info)
-        return
-    # What a run that was killed at its very start left is no obstacle.
-    started = {DATA_INFO_FILE, VOCABULARY_FILE}
-    is_folder = folder.is_dir() or not folder.exists()
-    if not is_folder or {path.name for path in folder.glob("*")} - started:
-        raise UsageError(
-            f"{folder} {'holds other files' if is_folder else 'is a file'}",
-            expected="a new or empty folder, or a run to go on with",
-            fix="Choose another --output.",
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {
-        DATA_INFO_FILE: info.to_json(),
-        VOCABULARY_FILE: vocabulary.text(),
-        CONFIG_FILE: config.to_yaml(),  # Last: it makes the folder a run.
-    }
-    for name, text in files.items():
-        write_text(folder / name, text)
-
-
-def _check_same_run(folder: Path, config: ExperimentConfig, info: DatasetInfo) -> None:
-    previous = load_config(folder / CONFIG_FILE).to_dict()
-    changes = [
-        f"{section}.{key} was {previous[section][key]} and is now {value}"
-        for section, values in config.to_dict().items()
-        for key, value in values.items()
-        if previous[section][key] != value
-    ]
-    known = DatasetInfo.from_json((folder / DATA_INFO_FILE).read_text("utf-8"))
-    if known.fingerprint != info.fingerprint:
-        changes.append("the data are others")
-    if changes:
-        raise UsageError(
-            f"{folder} holds another run: {'; '.join(changes)}",
-            expected="the same configuration and data to go on with a run",
-            fix="Choose another --output, or undo the change.",
-        )
 
 
 class _Saver(keras.callbacks.Callback):

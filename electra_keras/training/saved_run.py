@@ -70,6 +70,7 @@ def load_run(folder: str | Path) -> SavedRun:
     vocabulary = Vocabulary.load(folder / VOCABULARY_FILE)
     objective = build_objective(config, vocabulary)
     checkpoint.restore(network_variables(objective.networks))
+    objective.start(checkpoint.step)
     return SavedRun(
         folder,
         config,

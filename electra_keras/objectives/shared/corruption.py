@@ -88,11 +88,14 @@ def corrupt_tokens(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Puts the samples in place and labels what changed.
 
-    A sample that equals the original token is labelled original.
+    A sample that equals the original token is labelled original. A position
+    that several slots hold gets the rounded-down mean of their samples, which is
+    any token whatever: so the reference does, and masks without replacement
+    have no such positions.
 
     Args:
         token_ids: int32 (B, S), original.
-        mask_positions: int32 (B, M). Used slots of a row are distinct.
+        mask_positions: int32 (B, M).
         mask_weights: float32 (B, M). 0.0 for an unused slot, which changes
             nothing.
         sampled_ids: int32 (B, M).
@@ -104,15 +107,16 @@ def corrupt_tokens(
         mask_weights [[1, 1, 0]], sampled_ids [[7, 5, 6]] give
         corrupted_token_ids [[2, 7, 8, 5, 3]], is_replaced [[0, 0, 0, 1, 0]].
 
-    Source: Clark et al. 2020, section 2. The reference's `scatter_update`
-        averages the ids of positions that were drawn twice; here none is.
+    Source: Clark et al. 2020, section 2; google-research/electra
+        `scatter_update` in `pretrain/pretrain_helpers.py:56-115`.
     """
-    original = tf.gather(token_ids, mask_positions, batch_dims=1)
-    change = (sampled_ids - original) * tf.cast(mask_weights, tf.int32)
     rows = tf.broadcast_to(
         tf.range(tf.shape(mask_positions)[0])[:, tf.newaxis], tf.shape(mask_positions)
     )
-    change = tf.scatter_nd(
-        tf.stack([rows, mask_positions], axis=-1), change, tf.shape(token_ids)
-    )
-    return token_ids + change, tf.cast(change != 0, tf.int32)
+    place = tf.stack([rows, mask_positions], axis=-1)
+    is_used = tf.cast(mask_weights, tf.int32)
+    draws = tf.scatter_nd(place, is_used, tf.shape(token_ids))
+    sums = tf.scatter_nd(place, sampled_ids * is_used, tf.shape(token_ids))
+    corrupted_token_ids = tf.where(draws > 0, sums // tf.maximum(draws, 1), token_ids)
+    is_replaced = tf.cast(corrupted_token_ids != token_ids, tf.int32)
+    return corrupted_token_ids, is_replaced

@@ -12,8 +12,9 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
-from electra_keras.config import ExperimentConfig
+from electra_keras.config import ExperimentConfig, TrainConfig
 from electra_keras.data.vocabulary import Vocabulary
+from electra_keras.errors import UsageError
 from electra_keras.model_config import ModelConfig
 from electra_keras.models.randomness import uniform
 from electra_keras.objectives.shared.corruption import corrupt_tokens, sample_tokens
@@ -48,8 +49,14 @@ class ObjectiveSettings:
 
     @classmethod
     def of(cls, config: ExperimentConfig, vocabulary: Vocabulary) -> ObjectiveSettings:
-        """Takes the settings of a run."""
+        """Takes the settings of a run.
+
+        Raises:
+            UsageError: The first of two stages ends within a window of steps.
+        """
         train = config.train
+        if train.objective == "two_stage":
+            _check_boundary(train)
         unsampled = (
             () if train.sample_special_tokens else vocabulary.unsampled_token_ids
         )
@@ -60,6 +67,19 @@ class ObjectiveSettings:
             disallow_correct=train.disallow_correct,
             uniform_generator=train.uniform_generator,
             generator_steps=train.effective_generator_steps,
+        )
+
+
+def _check_boundary(train: TrainConfig) -> None:
+    """Checks that a window, which is what Keras calls an epoch, ends there."""
+    steps = train.effective_generator_steps
+    window = min(train.log_every_steps, train.train_steps)
+    if not 0 < steps < train.train_steps or steps % window:
+        raise UsageError(
+            f"train.generator_steps {steps} of train.train_steps {train.train_steps}",
+            expected="steps for both stages, the first a multiple of "
+            f"train.log_every_steps {window}",
+            fix="Set train.generator_steps to such a multiple.",
         )
 
 
@@ -75,10 +95,13 @@ class Objective(abc.ABC):
         loss_counts: Each loss beside `loss`, and the count that it is a mean over.
         metric_names: What `measure` gives; `training/metrics.py` knows the names
             of masked LM, sampling and discriminator.
+        first_step: Optimizer step at which the present variables began to be
+            trained.
     """
 
     loss_counts: ClassVar[dict[str, str]]
     metric_names: ClassVar[tuple[str, ...]]
+    first_step: int = 0
 
     def __init__(
         self, networks: Networks, settings: ObjectiveSettings | None = None
@@ -157,15 +180,18 @@ class Objective(abc.ABC):
 
         Returns:
             `mask_logits` float32 (B, M, V); `sampled_ids` int32 (B, M);
-            `corrupted_token_ids`, `is_replaced` int32 (B, S).
+            `corrupted_token_ids`, `is_replaced` int32 (B, S); of a generator
+            `generator_hidden_states` (B, S, H), the last ones.
         """
-        settings = self.settings
+        settings, states = self.settings, {}
         if settings.uniform_generator:
             mask_logits = self._equal_logits(batch)
         else:
-            mask_logits = run_masked_lm(
+            said = ask_masked_lm(
                 self.networks["generator"], batch["masked_token_ids"], batch, training
             )
+            mask_logits = said["mask_logits"]
+            states = {"generator_hidden_states": said["hidden_states"]}
         sampled_ids = sample_tokens(
             mask_logits,
             uniform(tf.shape(batch["mask_positions"]), "sample_tokens"),
@@ -180,6 +206,7 @@ class Objective(abc.ABC):
             sampled_ids,
         )
         return {
+            **states,
             "mask_logits": mask_logits,
             "sampled_ids": sampled_ids,
             "corrupted_token_ids": corrupted_token_ids,
@@ -197,13 +224,20 @@ def about_rows(batch: Batch) -> Batch:
     return {name: batch[name] for name in _ABOUT_ROWS if name in batch}
 
 
-def run_masked_lm(
+def ask_masked_lm(
     network: keras.Model, token_ids: tf.Tensor, batch: Batch, training: bool
-) -> tf.Tensor:
-    """Runs a masked LM on ids in the place of the batch's: float32 (B, M, V)."""
+) -> Batch:
+    """Runs a masked LM on ids in the place of the batch's; gives its outputs."""
     inputs = {
         "token_ids": token_ids,
         "mask_positions": batch["mask_positions"],
         **about_rows(batch),
     }
-    return network(inputs, training=training)["mask_logits"]
+    return network(inputs, training=training)
+
+
+def run_masked_lm(
+    network: keras.Model, token_ids: tf.Tensor, batch: Batch, training: bool
+) -> tf.Tensor:
+    """Logits of `ask_masked_lm`: float32 (B, M, V)."""
+    return ask_masked_lm(network, token_ids, batch, training)["mask_logits"]

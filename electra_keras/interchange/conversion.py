@@ -1,0 +1,85 @@
+"""A model of any known format into a folder of another, whole or not at all.
+
+Joins the files of this room; `electra_keras.convert` is its command.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from electra_keras.errors import UsageError
+from electra_keras.interchange.huggingface_export import write_huggingface
+from electra_keras.interchange.model_card import UNKNOWN_LICENSE, model_card
+from electra_keras.interchange.sources import Pretrained
+from electra_keras.interchange.tf1_export import write_tf1
+from electra_keras.whole_files import sync, write_text
+
+CARD_FILE = "README.md"
+# Each writes into an empty folder and returns where each network lies.
+TARGETS: dict[str, Callable[[Pretrained, Path], dict[str, Path]]] = {
+    "huggingface": write_huggingface,
+    "tf1": write_tf1,
+}
+
+
+def convert(
+    source: Pretrained,
+    target: str,
+    output: str | Path,
+    *,
+    license: str = UNKNOWN_LICENSE,
+) -> Path:
+    """Writes a model in another format, with a model card.
+
+    Args:
+        source: From `open_pretrained`.
+        target: One of `TARGETS`.
+        output: Folder; absent or empty. It appears by rename.
+        license: Of the weights, for the model card.
+
+    Returns:
+        `output`.
+
+    Raises:
+        UsageError: `output` holds something.
+    """
+    output = Path(output)
+    with new_folder(output) as partial:
+        folders = TARGETS[target](source, partial)
+        for folder in set(folders.values()):
+            networks = [name for name, path in folders.items() if path == folder]
+            write_text(folder / CARD_FILE, model_card(source, networks, license))
+    return output
+
+
+@contextlib.contextmanager
+def new_folder(output: Path) -> Iterator[Path]:
+    """Gives an empty folder that becomes `output` when all is well.
+
+    Raises:
+        UsageError: `output` is a file, or holds something.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UsageError(
+            f"{output} {'holds files' if output.is_dir() else 'is a file'}",
+            expected="a new or empty folder",
+            fix="Choose another --output.",
+        )
+    output = output.absolute()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_name(f"{output.name}.partial-{uuid.uuid4().hex}")
+    partial.mkdir()
+    try:
+        yield partial
+        for path in (partial, *partial.rglob("*")):
+            if path.is_dir():
+                sync(path)
+        partial.rename(output)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    sync(output.parent)
