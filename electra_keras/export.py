@@ -30,6 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--run", required=True, help="run folder of electra_keras.train"
     )
     parser.add_argument("--output", required=True, help="folder of model versions")
+    parser.add_argument(
+        "--sequence_length",
+        type=int,
+        help="tokens at which rows are cut; by default what was trained",
+    )
     return run_command(parser, _export, argv)
 
 
@@ -38,11 +43,12 @@ def _export(options: argparse.Namespace) -> None:
     from electra_keras.training.saved_run import load_run
 
     run = load_run(options.run)
-    version = export_run(run, options.output)
+    version = export_run(run, options.output, sequence_length=options.sequence_length)
     size = sum(path.stat().st_size for path in version.rglob("*") if path.is_file())
     print(
         f"exported step {run.checkpoint.step:,} to {version}: "
-        f"{run.discriminator.count_params():,} parameters, {size / 1e6:.1f} MB"
+        f"{run.discriminator.count_params():,} parameters, {size / 1e6:.1f} MB, rows "
+        f"of at most {options.sequence_length or run.trained_sequence_length} tokens"
     )
 
 

@@ -90,9 +90,25 @@ def test_checkpoint_says_what_it_is(small: Variables, tmp_path: Path) -> None:
     assert saved == Checkpoint(tmp_path / "step-00001234", 1234, "c", "d")
     assert CheckpointFolder(tmp_path).latest() == saved
     state = json.loads((saved.folder / "state.json").read_text())
+    assert (state["step"], state["trained_sequence_length"]) == (1234, 0)
     files = {path.name for path in saved.folder.iterdir()} - {"state.json"}
     assert set(state["sha256"]) == files
     assert files == {"variables.index", "variables.data-00000-of-00001"}
+
+
+def test_trained_length_is_kept_and_an_older_checkpoint_has_none(
+    small: Variables, tmp_path: Path
+) -> None:
+    folder = CheckpointFolder(tmp_path)
+    names = {"config_fingerprint": "c", "data_fingerprint": "d"}
+    saved = folder.save(small, step=1, trained_sequence_length=128, **names)
+    assert folder.latest() == saved
+    assert saved.trained_sequence_length == 128
+    state = json.loads((saved.folder / "state.json").read_text())
+    del state["trained_sequence_length"]
+    (saved.folder / "state.json").write_text(json.dumps(state))
+    older = folder.latest()
+    assert older is not None and older.trained_sequence_length == 0
 
 
 def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -140,6 +142,49 @@ def test_odd_texts_get_an_answer(loaded) -> None:
     assert ((probability >= 0) & (probability <= 1)).all()
 
 
+def test_token_rows_are_cut_at_the_trained_length(run: SavedRun, loaded) -> None:
+    rows = {
+        "token_ids": [[2, *[6, 7, 8, 9] * 4, 3], [2, 22, 3, *[0] * 15]],
+        "segment_ids": [[0] * 9 + [1] * 9, [0] * 18],
+        "padding_mask": [[1] * 18, [1] * 3 + [0] * 15],
+    }
+    cut = {name: [row[:16] for row in value] for name, value in rows.items()}
+    answers = [
+        loaded.signatures["tokens"](**{k: tf.constant(v) for k, v in given.items()})
+        for given in (rows, cut)
+    ]
+    for name, shape in (("replaced_probability", (2, 16)), ("embeddings", (2, 16, 32))):
+        longer, shorter = (answer[name].numpy() for answer in answers)
+        assert longer.shape == shape
+        np.testing.assert_array_equal(longer, shorter)
+
+
+def test_rows_can_be_cut_elsewhere(run: SavedRun, tmp_path: Path) -> None:
+    version = export_run(run, tmp_path / "models", sequence_length=5)
+    (prediction,) = predict(version, ["a b c d e f"])
+    assert prediction.tokens == ("[CLS]", "a", "b", "c", "[SEP]")
+    about = json.loads((version / "assets.extra" / "export.json").read_text())
+    assert (about["trained_sequence_length"], about["sequence_length"]) == (16, 5)
+
+
+@pytest.mark.parametrize("sequence_length", [2, 17])
+def test_length_without_positions_is_refused(
+    run: SavedRun, tmp_path: Path, sequence_length: int
+) -> None:
+    with pytest.raises(UsageError, match="expected 3 to 16, the positions of the"):
+        export_run(run, tmp_path / "models", sequence_length=sequence_length)
+    assert not (tmp_path / "models").exists()
+
+
+def test_trained_length_is_the_checkpoints_and_else_the_datas(run: SavedRun) -> None:
+    def trained(length: int) -> int:
+        checkpoint = dataclasses.replace(run.checkpoint, trained_sequence_length=length)
+        return dataclasses.replace(run, checkpoint=checkpoint).trained_sequence_length
+
+    assert trained(64) == 64  # Of initial weights that knew longer rows.
+    assert trained(0) == run.info.sequence_length == 16  # Of an older checkpoint.
+
+
 def test_decomposed_korean_is_the_composed(loaded) -> None:
     import unicodedata
 
@@ -195,8 +240,14 @@ def test_version_brings_its_provenance_and_weights_once(
     run: SavedRun, model: Path
 ) -> None:
     extra = {path.name for path in (model / "assets.extra").iterdir()}
-    assert extra == {"config.yaml", "data_info.json", "vocab.txt"}
-    for name in extra:
+    copied = {"config.yaml", "data_info.json", "vocab.txt"}
+    assert extra == {*copied, "export.json"}
+    assert json.loads((model / "assets.extra" / "export.json").read_text()) == {
+        "step": 9,
+        "trained_sequence_length": 16,
+        "sequence_length": 16,
+    }
+    for name in copied:
         received = (model / "assets.extra" / name).read_bytes()
         assert received == (run.folder / name).read_bytes()
     variables = (model / "variables").glob("variables.data*")
@@ -213,7 +264,7 @@ def test_failed_export_leaves_nothing(
 
     monkeypatch.setattr(export_module.shutil, "copyfile", fail)
     monkeypatch.setattr(
-        export_module, "_write_saved_model", lambda run, folder: folder.mkdir()
+        export_module, "_write_saved_model", lambda run, folder, _: folder.mkdir()
     )
     with pytest.raises(OSError, match="No space left"):
         export_run(run, tmp_path / "models")

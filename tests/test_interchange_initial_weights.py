@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 
@@ -71,6 +72,7 @@ def test_other_formats_bring_the_same_weights(
         "source": str(folder),
         "kind": target,
         "sha256": hash_weights(run),
+        "trained_sequence_length": 16,
         "notes": [],
     }
 
@@ -113,6 +115,24 @@ def test_position_tables_may_differ_in_length() -> None:
     assert notes == [f"the generator: {what}", f"the discriminator: {what}"]
     assert np.array_equal(after[64:], before[64:])
     assert not np.any(after[:64] == before[:64])
+
+
+def test_positions_that_a_run_never_trained_are_not_taken(
+    run: Pretrained, run_folder: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(run_folder, tmp_path / "run")
+    for path in folder.glob("checkpoints/*/state.json"):
+        state = {**json.loads(path.read_text()), "trained_sequence_length": 6}
+        path.write_text(json.dumps(state))
+    networks = build(run, max_sequence_length=20)
+    before = values_of(networks)["embeddings/position_embeddings"]
+    record = InitialWeights(folder).load(networks, run.vocabulary)
+    what = "positions from 6 keep their initial weights"
+    assert record["notes"] == [f"the generator: {what}", f"the discriminator: {what}"]
+    assert record["trained_sequence_length"] == 6
+    after = values_of(networks)["embeddings/position_embeddings"]
+    assert np.array_equal(after[6:], before[6:])
+    assert not np.any(after[:6] == before[:6])
 
 
 def test_another_vocabulary_is_refused_with_its_lines() -> None:

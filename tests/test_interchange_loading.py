@@ -160,22 +160,21 @@ def test_other_sizes_are_refused_with_every_difference(tiny_model: ModelConfig) 
 
 def test_positions_are_cut_or_kept(tiny_model: ModelConfig) -> None:
     short = build(tiny_model, 1, max_sequence_length=10)
-    for rows in (16, 6):
+    # Rows of ours, positions that the source has trained, and what is taken.
+    for rows, trained, taken in ((16, 10, 10), (6, 10, 6), (16, 4, 4), (10, 4, 4)):
         networks = build(tiny_model, 2, max_sequence_length=rows)
         (before,) = positions_of(networks)
-        with pytest.raises(UsageError, match="max_sequence_length 10 and not"):
-            load_networks(networks, weights_of(short))
-        notes = load_networks(networks, weights_of(short), cut_positions=True)
-        what = {
-            16: "positions from 10 keep their initial weights",
-            6: "the source's 10 positions are cut to 6",
-        }
-        assert notes == [
-            f"the {n}: {what[rows]}" for n in ("generator", "discriminator")
-        ]
+        if rows != 10:
+            with pytest.raises(UsageError, match="max_sequence_length 10 and not"):
+                load_networks(networks, weights_of(short))
+        notes = load_networks(networks, weights_of(short), positions=trained)
+        what = f"positions from {taken} keep their initial weights"
+        if rows == taken:
+            what = "the source's 10 positions are cut to 6"
+        assert notes == [f"the {n}: {what}" for n in ("generator", "discriminator")]
         (after,), (source,) = positions_of(networks), positions_of(short)
-        assert np.array_equal(after[:10], source[:rows])
-        assert np.array_equal(after[10:], before[10:])
+        assert np.array_equal(after[:taken], source[:taken])
+        assert np.array_equal(after[taken:], before[taken:])
 
 
 def positions_of(networks: Mapping[str, keras.Model]) -> list[np.ndarray]:

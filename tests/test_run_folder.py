@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,14 @@ import pytest
 
 from electra_keras import train as command
 from electra_keras.config import ExperimentConfig
+from electra_keras.data.info import load_info
 from electra_keras.errors import UsageError
 from electra_keras.interchange.conversion import convert
 from electra_keras.interchange.initial_weights import InitialWeights
 from electra_keras.interchange.sources import open_pretrained
+from electra_keras.models.networks import build_networks
 from electra_keras.training.run import train
+from electra_keras.training.run_folder import find_trained_sequence_length
 from electra_keras.training.saved_run import load_run
 
 Capture = pytest.CaptureFixture[str]
@@ -69,6 +73,54 @@ def test_a_run_starts_from_other_weights_and_records_it(
     shutil.rmtree(output / "checkpoints")
     with pytest.raises(UsageError, match="no --init_from; expected --init_from="):
         train(short, data_folder, output)
+
+
+def test_a_second_phase_goes_on_with_longer_rows(
+    short: ExperimentConfig,
+    run_folder: Path,
+    make_data_folder: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    model = dataclasses.replace(short.model, max_sequence_length=32)
+    data = make_data_folder(sequence_length=32)
+    train(
+        dataclasses.replace(short, model=model),
+        data,
+        tmp_path / "run",
+        initial_weights=InitialWeights(run_folder),
+    )
+    first, second = weights_of(run_folder), weights_of(tmp_path / "run")
+    table = "embeddings/position_embeddings"
+    longer = build_networks(dataclasses.replace(model, vocabulary_size=40))[0]
+    (fresh,) = (np.array(v) for v in longer.variables if v.path == table)
+    expected = np.concatenate([first[table], fresh[16:]])
+    assert second[table] == pytest.approx(expected, abs=1e-6)
+    for path, array in first.items():
+        if path != table:
+            assert second[path] == pytest.approx(array, abs=1e-6), path
+    assert load_run(run_folder).trained_sequence_length == 16
+    assert load_run(tmp_path / "run").trained_sequence_length == 32
+
+
+@pytest.mark.parametrize(
+    ("known", "positions", "expected"),
+    [(None, 64, 16), (8, 64, 16), (32, 64, 32), (512, 64, 64)],
+)
+def test_trained_length_is_the_longest_so_far_that_has_positions(
+    tiny_config: ExperimentConfig,
+    data_folder: Path,
+    tmp_path: Path,
+    known: int | None,
+    positions: int,
+    expected: int,
+) -> None:
+    model = dataclasses.replace(tiny_config.model, max_sequence_length=positions)
+    config = dataclasses.replace(tiny_config, model=model)
+    if known is not None:
+        record = json.dumps({"source": "a", "trained_sequence_length": known})
+        (tmp_path / "initial_weights.json").write_text(record)
+    info = load_info(data_folder)
+    assert find_trained_sequence_length(tmp_path, config, info) == expected
 
 
 def test_a_run_from_random_weights_goes_on_from_no_others(

@@ -41,7 +41,7 @@ class InitialWeights:
 
         Returns:
             What the run folder keeps of it: `source`, `kind`, the `sha256` of
-            the weights as they were read, and `notes`.
+            the weights as they were read, `trained_sequence_length` and `notes`.
 
         Raises:
             UsageError: As `load_initial_weights`.
@@ -52,6 +52,7 @@ class InitialWeights:
             "source": self.source,
             "kind": source.kind,
             "sha256": hash_weights(source),
+            "trained_sequence_length": source.sequence_length,
             "notes": notes,
         }
 
@@ -62,7 +63,8 @@ def load_initial_weights(
     """Fills networks from another model.
 
     What the source lacks keeps its initial weights: a generator, an output
-    head, positions beyond its own. A longer table of positions is cut.
+    head, positions that it has not, or that a run of ours has never trained. A
+    longer table of positions is cut.
 
     Args:
         source: A run folder, a Hugging Face folder (or one above
@@ -123,4 +125,7 @@ def _load(
     if not networks.keys() & sources.keys():
         # A masked language model continues a generator.
         sources = {"discriminator": sources["generator"]}
-    return load_networks(networks, sources, cut_positions=True)
+    positions = source.model.max_sequence_length
+    if source.run is not None:  # Other formats only tell where texts are cut.
+        positions = source.run.trained_sequence_length
+    return load_networks(networks, sources, positions=positions)

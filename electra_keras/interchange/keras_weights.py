@@ -71,12 +71,16 @@ class KerasWeights(Weights):
         difference = self.variables.get(name.ours + _DIFFERENCE)
         return id(self.variables[name.ours]), id(difference), name.third
 
-    def fill(self, name: TensorName, source: Weights) -> None:
-        """Takes a tensor over; of a table of positions the rows that both have.
+    def fill(self, name: TensorName, source: Weights, rows: int | None = None) -> None:
+        """Takes a tensor over; where ours is a sum, the other table stays as it is.
 
-        Where ours is a sum, the other network's table stays as it is.
+        Args:
+            name: Of the tensor.
+            source: Has it too.
+            rows: Only the first so many are taken; None: all.
         """
         variable = self.variables[name.ours]
+        rows = variable.shape[0] if rows is None else rows
         difference = self.variables.get(name.ours + _DIFFERENCE)
         is_plain = not isinstance(variable.value, tf.distribute.DistributedValues)
         if name.third is not None and is_plain:
@@ -86,11 +90,11 @@ class KerasWeights(Weights):
         elif difference is None and is_plain:
             first = 0
             for block in source.read_blocks(name):
-                block = block[: variable.shape[0] - first]
+                block = block[: rows - first]
                 _assign_at(variable, (first, *(0 for _ in block.shape[1:])), block)
                 first += len(block)
         else:  # Of what has replicas no slice can be assigned.
-            array = source.read(name)[: variable.shape[0]]
+            array = source.read(name)[:rows]
             if difference is not None:
                 array = array - np.asarray(variable)[: len(array)]
                 variable = difference

@@ -14,12 +14,14 @@ from electra_keras.errors import UsageError
 from electra_keras.interchange.keras_weights import KerasWeights, find_keras_weights
 from electra_keras.interchange.weights import Weights, is_equal
 
+_POSITIONS = "embeddings/position_embeddings"
+
 
 def load_networks(
     networks: Mapping[str, keras.Model],
     sources: Mapping[str, Weights],
     *,
-    cut_positions: bool = False,
+    positions: int | None = None,
 ) -> list[str]:
     """Fills our networks from those of the same name, tensor by tensor.
 
@@ -28,8 +30,9 @@ def load_networks(
     Args:
         networks: "generator", "discriminator"; they may share variables.
         sources: By the same names.
-        cut_positions: The position tables may be of different length; rows
-            that the source lacks keep their weights, rows beyond are left out.
+        positions: How many the source has trained. Their tables may then be of
+            different length: what is not trained there keeps its weights here,
+            rows beyond ours are left out. None: equal tables, all is taken.
 
     Returns:
         What is not taken over, in words.
@@ -40,13 +43,15 @@ def load_networks(
     """
     pairs, notes = _pair(networks, sources)
     for target, source in pairs:
-        notes += _check_fits(target, source, cut_positions)
+        notes += _check_fits(target, source, positions)
     _check_shared(pairs)
     for target, source in pairs:
         known = set(source.sizes.names())
         for name in target.sizes.names():
             if name in known:
-                target.fill(name, source)
+                is_cut = positions is not None and name.ours == _POSITIONS
+                rows = _taken_rows(target, source, positions) if is_cut else None
+                target.fill(name, source, rows)
     return notes
 
 
@@ -74,18 +79,27 @@ def _pair(
     return [(targets[name], sources[name]) for name in both], notes
 
 
-def _check_fits(target: KerasWeights, source: Weights, cut: bool) -> list[str]:
+def _taken_rows(target: KerasWeights, source: Weights, positions: int | None) -> int:
+    """Rows of the table of positions that are taken over."""
+    known = source.sizes.max_sequence_length
+    return min(target.sizes.max_sequence_length, known, positions or known)
+
+
+def _check_fits(
+    target: KerasWeights, source: Weights, positions: int | None
+) -> list[str]:
     """Compares sizes; returns what will not be taken over."""
     notes = _compare_heads(target, source)
     ours, theirs = target.sizes, source.sizes
-    rows, known = ours.max_sequence_length, theirs.max_sequence_length
-    if cut and rows != known:
-        what = f"{target.where}: the source's {known:,} positions are cut to {rows:,}"
-        if rows > known:
-            what = (
-                f"{target.where}: positions from {known:,} keep their initial weights"
-            )
-        notes.append(what)
+    if positions is not None:
+        rows, known = ours.max_sequence_length, theirs.max_sequence_length
+        taken = _taken_rows(target, source, positions)
+        if taken < rows:
+            what = f"positions from {taken:,} keep their initial weights"
+            notes.append(f"{target.where}: {what}")
+        elif rows < known:
+            what = f"the source's {known:,} positions are cut to {rows:,}"
+            notes.append(f"{target.where}: {what}")
         theirs = dataclasses.replace(theirs, max_sequence_length=rows)
     if theirs.num_heads is None:
         notes.append(

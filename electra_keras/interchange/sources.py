@@ -136,7 +136,7 @@ def _open_run(path: Path) -> Pretrained:
         run.config.model,
         run.vocabulary,
         run.info.tokenizer,
-        run.info.sequence_length,
+        run.trained_sequence_length,
         run,
         tuple(notes),
     )

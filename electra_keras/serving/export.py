@@ -5,6 +5,7 @@ Reads a run folder, writes `DIR/<version>/`, which TF Serving serves as it is.
 
 from __future__ import annotations
 
+import json
 import shutil
 import uuid
 from pathlib import Path
@@ -20,22 +21,39 @@ from electra_keras.training.saved_run import SavedRun
 
 # TF Serving leaves this folder of a version alone; the provenance goes here.
 EXTRA_ASSETS = "assets.extra"
+EXPORT_FILE = "export.json"
+# [CLS], a token, [SEP].
+_SHORTEST_ROW = 3
 
 
-def export_run(run: SavedRun, output: str | Path) -> Path:
+def export_run(
+    run: SavedRun, output: str | Path, *, sequence_length: int | None = None
+) -> Path:
     """Writes the next version below `output`.
 
     Args:
         run: From `load_run`.
         output: Folder of versions: 1, 2, 3...
+        sequence_length: Tokens at which rows are cut. None: the length that the
+            weights were trained on.
 
     Returns:
         The version's folder.
 
     Raises:
-        UsageError: `output` is a file.
+        UsageError: `output` is a file, or there is no position for every token.
     """
     output = Path(output)
+    if sequence_length is None:
+        sequence_length = run.trained_sequence_length
+    positions = run.config.model.max_sequence_length
+    if not _SHORTEST_ROW <= sequence_length <= positions:
+        raise UsageError(
+            f"--sequence_length={sequence_length}",
+            expected=f"{_SHORTEST_ROW} to {positions}, the positions of the model; "
+            f"{run.trained_sequence_length} are trained",
+            fix="Change it, or remove it.",
+        )
     if output.exists() and not output.is_dir():
         raise UsageError(
             f"{output} is a file",
@@ -45,11 +63,17 @@ def export_run(run: SavedRun, output: str | Path) -> Path:
     output.mkdir(parents=True, exist_ok=True)
     partial = output / f"partial-{uuid.uuid4().hex}"
     try:
-        _write_saved_model(run, partial)
+        _write_saved_model(run, partial, sequence_length)
         extra = partial / EXTRA_ASSETS
         extra.mkdir()
         for name in (CONFIG_FILE, DATA_INFO_FILE, VOCABULARY_FILE):
             shutil.copyfile(run.folder / name, extra / name)
+        about = {
+            "step": run.checkpoint.step,
+            "trained_sequence_length": run.trained_sequence_length,
+            "sequence_length": sequence_length,
+        }
+        (extra / EXPORT_FILE).write_text(json.dumps(about, indent=2) + "\n")
         version = output / str(1 + max(_versions(output), default=0))
         partial.rename(version)
     except BaseException:
@@ -62,11 +86,11 @@ def _versions(output: Path) -> list[int]:
     return [int(path.name) for path in output.iterdir() if path.name.isdigit()]
 
 
-def _write_saved_model(run: SavedRun, folder: Path) -> None:
+def _write_saved_model(run: SavedRun, folder: Path, sequence_length: int) -> None:
     served = ServedDiscriminator(
         run.discriminator,
         Tokenizer(run.vocabulary, run.info.tokenizer),
-        run.info.sequence_length,
+        sequence_length,
     )
     # Keras' ExportArchive would write every weight twice.
     module = tf.Module()

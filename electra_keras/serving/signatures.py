@@ -20,8 +20,8 @@ class ServedDiscriminator:
     Args:
         discriminator: From `models/networks.py`, float32, no strategy.
         tokenizer: The one the training data were made with.
-        sequence_length: S of the training data; longer texts are cut, since
-            later rows of the position table were never trained.
+        sequence_length: Longer rows are cut, by default at what was trained,
+            since later rows of the position table know nothing.
     """
 
     def __init__(
@@ -67,15 +67,16 @@ class ServedDiscriminator:
             segment_ids: int32 (B, S).
             padding_mask: int32 (B, S).
 
-        Returns:
+        Returns: with S at most `sequence_length`
             `embeddings` float32 (B, S, H); `replaced_probability` float32 (B, S),
             0 where padded, unless the network was trained to predict tokens and
             has no head for it.
         """
+        padding_mask = padding_mask[:, : self.sequence_length]
         outputs = self.discriminator(
             {
-                "token_ids": token_ids,
-                "segment_ids": segment_ids,
+                "token_ids": token_ids[:, : self.sequence_length],
+                "segment_ids": segment_ids[:, : self.sequence_length],
                 "padding_mask": padding_mask,
             },
             training=False,

@@ -42,12 +42,16 @@ class Checkpoint:
         step: Optimizer steps done.
         config_fingerprint: Of the configuration it was trained with.
         data_fingerprint: Of the data it was trained on.
+        trained_sequence_length: Tokens of the longest rows that the weights were
+            trained on, by this run or one before it; later positions are not
+            trained. 0 in checkpoints that do not say.
     """
 
     folder: Path
     step: int
     config_fingerprint: str
     data_fingerprint: str
+    trained_sequence_length: int = 0
 
     def restore(self, variables: Variables) -> None:
         """Loads every one of `variables` from this checkpoint.
@@ -86,10 +90,14 @@ class CheckpointFolder:
         step: int,
         config_fingerprint: str,
         data_fingerprint: str,
+        trained_sequence_length: int = 0,
     ) -> Checkpoint:
         """Writes a checkpoint; a kill at any moment leaves none or a whole one."""
         self.folder.mkdir(parents=True, exist_ok=True)
         target = self.folder / f"{_PREFIX}{step:08d}"
+        saved = Checkpoint(
+            target, step, config_fingerprint, data_fingerprint, trained_sequence_length
+        )
         if target.exists() and self._read(target) is None:
             target.rename(self.folder / f"damaged-{target.name}-{uuid.uuid4().hex[:8]}")
         if not target.exists():
@@ -97,12 +105,8 @@ class CheckpointFolder:
             partial.mkdir()
             try:
                 _trackable(variables).write(str(partial / "variables"))
-                state = {
-                    "step": step,
-                    "config_fingerprint": config_fingerprint,
-                    "data_fingerprint": data_fingerprint,
-                    "sha256": _hash_files(partial),
-                }
+                state = dataclasses.asdict(saved) | {"sha256": _hash_files(partial)}
+                del state["folder"]
                 text = json.dumps(state, indent=2) + "\n"
                 (partial / STATE_FILE).write_text(text)
                 _flush(partial)
@@ -112,7 +116,7 @@ class CheckpointFolder:
                 raise
             sync(self.folder)
         self._forget_old(step)
-        return Checkpoint(target, step, config_fingerprint, data_fingerprint)
+        return saved
 
     def latest(self) -> Checkpoint | None:
         """Returns the newest whole checkpoint, passing over damaged ones."""
@@ -139,6 +143,7 @@ class CheckpointFolder:
                 state["step"],
                 state["config_fingerprint"],
                 state["data_fingerprint"],
+                state.get("trained_sequence_length", 0),
             )
         except (OSError, ValueError, KeyError):
             return None

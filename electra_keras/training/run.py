@@ -43,6 +43,7 @@ from electra_keras.training.run_folder import CONFIG_FILE as CONFIG_FILE
 from electra_keras.training.run_folder import DATA_INFO_FILE as DATA_INFO_FILE
 from electra_keras.training.run_folder import (
     InitialWeights,
+    find_trained_sequence_length,
     open_run_folder,
     start_networks,
 )
@@ -226,6 +227,9 @@ class _Saver(keras.callbacks.Callback):
         self.every = config.train.checkpoint_every_steps
         self.config_fingerprint = config.fingerprint
         self.data_fingerprint = info.fingerprint
+        self.trained_sequence_length = find_trained_sequence_length(
+            folder, config, info
+        )
         self.saved_step = 0
 
     def resume(self) -> int:
@@ -246,6 +250,7 @@ class _Saver(keras.callbacks.Callback):
             step=self.saved_step,
             config_fingerprint=self.config_fingerprint,
             data_fingerprint=self.data_fingerprint,
+            trained_sequence_length=self.trained_sequence_length,
         )
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:

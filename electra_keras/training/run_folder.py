@@ -37,7 +37,11 @@ class InitialWeights(Protocol):
     def load(
         self, networks: Mapping[str, keras.Model], vocabulary: Vocabulary
     ) -> dict[str, Any]:
-        """Fills the networks; returns what is recorded: `source`, `notes` and more."""
+        """Fills the networks; returns what is recorded.
+
+        Returns:
+            `source`, `notes`, `trained_sequence_length` and more.
+        """
 
 
 def start_networks(
@@ -80,6 +84,28 @@ def start_networks(
     for note in record["notes"]:
         print(f"initial weights: {note}")
     return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+
+
+def find_trained_sequence_length(
+    folder: Path, config: ExperimentConfig, info: DatasetInfo
+) -> int:
+    """Tokens of the longest rows that the weights of a run are trained on.
+
+    Args:
+        folder: Of the run, opened.
+        config: Its resolved settings.
+        info: Of its data.
+
+    Returns:
+        The length of the data's rows; of initial weights that know longer ones
+        theirs, as far as the table of positions goes.
+    """
+    path = folder / INITIAL_WEIGHTS_FILE
+    known = 0
+    if path.is_file():
+        record = json.loads(path.read_text("utf-8"))
+        known = record.get("trained_sequence_length", 0)
+    return max(info.sequence_length, min(known, config.model.max_sequence_length))
 
 
 def open_run_folder(

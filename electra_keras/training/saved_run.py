@@ -45,6 +45,11 @@ class SavedRun:
         """The network that is kept for downstream tasks."""
         return self.objective.networks["discriminator"]
 
+    @property
+    def trained_sequence_length(self) -> int:
+        """Tokens of the longest rows that the weights were trained on."""
+        return self.checkpoint.trained_sequence_length or self.info.sequence_length
+
 
 def load_run(folder: str | Path) -> SavedRun:
     """Loads the newest whole checkpoint of a run.
