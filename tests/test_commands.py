@@ -10,13 +10,20 @@ from typing import Any
 
 import pytest
 
-from electra_keras import evaluate, export, predict, train
+from electra_keras import budget, convert, evaluate, export, predict, train
 from electra_keras.config import ExperimentConfig
 from electra_keras.errors import ElectraError
 
 Capture = pytest.CaptureFixture[str]
 Main = Callable[[list[str]], int]
-COMMANDS = {"train": train, "evaluate": evaluate, "export": export, "predict": predict}
+COMMANDS = {
+    "train": train,
+    "evaluate": evaluate,
+    "export": export,
+    "predict": predict,
+    "convert": convert,
+    "budget": budget,
+}
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +145,8 @@ def test_help_teaches(name: str, capsys: Capture) -> None:
     assert "--debug" in out
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+# Without options `budget` plans the defaults, and asks for a vocabulary size.
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "budget"])
 def test_missing_and_unknown_options_are_told_in_one_line(
     name: str, capsys: Capture
 ) -> None:
