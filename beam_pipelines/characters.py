@@ -87,6 +87,13 @@ def _lowercase_table() -> NDArray[np.uint32]:
     return table
 
 
+@functools.cache
+def _letter_table() -> NDArray[np.uint32]:
+    classes = _class_table()
+    is_letter = (classes >= HANGUL) & (classes <= DIGIT)
+    return np.where(is_letter, _lowercase_table(), np.uint32(0))
+
+
 def code_points(text: str) -> NDArray[np.uint32]:
     """Returns the code points of a text, one number each."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
@@ -102,6 +109,11 @@ def lowercase(points: NDArray[np.uint32]) -> NDArray[np.uint32]:
     return _lowercase_table().take(points)
 
 
+def letters_of(points: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Returns letters and digits, in lower case, and 0 for all else."""
+    return _letter_table().take(points)
+
+
 def document_spans(
     points: NDArray[np.uint32],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -113,7 +125,7 @@ def document_spans(
     Returns:
         Start and stop of each document, without the separators.
     """
-    return _spans(np.flatnonzero(points == 0), points.size)
+    return _spans(np.flatnonzero(points == SEPARATOR), points.size)
 
 
 def line_spans(
@@ -127,7 +139,11 @@ def line_spans(
     Returns:
         Start and stop of each line, without the line ends.
     """
-    return _spans(np.flatnonzero((points == 0) | (points == _LINE_END)), points.size)
+    return _spans(_line_ends(points), points.size)
+
+
+def _line_ends(points: NDArray[np.uint32]) -> NDArray[np.int64]:
+    return np.flatnonzero((points == SEPARATOR) | (points == _LINE_END))
 
 
 def _spans(
@@ -159,12 +175,22 @@ class JoinedText:
     @functools.cached_property
     def documents(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Start and stop of each document."""
-        return document_spans(self.points)
+        ends = self._line_ends[self.is_last_line[:-1]]
+        return _spans(ends, self.points.size)
 
     @functools.cached_property
     def lines(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Start and stop of each line."""
-        return line_spans(self.points)
+        return _spans(self._line_ends, self.points.size)
+
+    @functools.cached_property
+    def is_last_line(self) -> NDArray[np.bool_]:
+        """Of each line, whether its document ends with it."""
+        return np.append(self.points[self._line_ends] == SEPARATOR, True)
+
+    @functools.cached_property
+    def _line_ends(self) -> NDArray[np.int64]:
+        return _line_ends(self.points)
 
 
 # Stages that follow each other look at the same text.

@@ -135,22 +135,26 @@ def _find_short_rows(
     # A line without letters belongs to no row; as first or last line of a span
     # it would be cut with it, the empty line between two speakers too.
     has_letters = letters.line_stops > letters.line_starts
+    first = np.flatnonzero(has_letters)
     for width in range(1, MAX_ROW_LINES + 1):
-        first = np.arange(max(0, has_letters.size - width + 1))
+        first = first[first <= has_letters.size - width]
         last = first + width - 1
-        starts, stops = letters.line_starts[first], letters.line_stops[last]
-        sizes = stops - starts
-        is_row = (sizes >= MIN_ROW_LETTERS) & (sizes < index.ngram_characters)
-        is_row &= has_letters[first] & has_letters[last]
-        is_row &= letters.line_documents[first] == letters.line_documents[last]
-        first = np.flatnonzero(is_row)
-        spans = letters.hasher.spans(starts[first], stops[first])
+        sizes = letters.line_stops[last] - letters.line_starts[first]
+        # What is too long stays so with a line more.
+        is_short = sizes < index.ngram_characters
+        is_short &= letters.line_documents[first] == letters.line_documents[last]
+        first, last, sizes = first[is_short], last[is_short], sizes[is_short]
+        is_row = (sizes >= MIN_ROW_LETTERS) & has_letters[last]
+        rows = first[is_row]
+        spans = letters.hasher.spans(
+            letters.line_starts[rows], letters.line_stops[last[is_row]]
+        )
         likely = index.find_lines(spans)
-        firsts.append(first[likely])
+        firsts.append(rows[likely])
         widths.append(np.full(likely.size, width))
         hashes.append(spans[likely])
-    hits, rows = _look_up(np.concatenate(hashes), index.line_hashes, index.line_rows)
-    return np.concatenate(firsts), np.concatenate(widths), hits, rows
+    hits, equal = _look_up(np.concatenate(hashes), index.line_hashes, index.line_rows)
+    return np.concatenate(firsts), np.concatenate(widths), hits, equal
 
 
 def _look_up(

@@ -5,11 +5,13 @@ Used by `documents.py` and `shards.py`; rows of several units add up.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import functools
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +50,8 @@ MAIN_SHARE = 0.5  # Of letters, from which a document is of that script.
 MIXED_SHARE = 0.1
 _SAMPLES_PER_STAGE = 2
 _SAMPLE_CHARACTERS = 400
+# To tell what was removed takes time that grows with the square.
+_PERSONAL_SAMPLE_CHARACTERS = 160
 PERSONAL_DATA = "personal data"  # The stage that scrubs.
 _REMOVED = "•"
 # An address, a number or a name is removed whole or not at all.
@@ -60,7 +64,8 @@ def histogram(name: str, values: np.ndarray) -> list[int]:
     return np.histogram(np.asarray(values, float), edges)[0].tolist()
 
 
-class Step(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Step:
     """What one stage of cleaning did to a batch.
 
     Attributes:
@@ -72,6 +77,12 @@ class Step(NamedTuple):
     stage: str
     before: str
     after: str
+
+    @functools.cached_property
+    def changes(self) -> dict[int, tuple[str, str]]:
+        """The documents that it changed, before and after, by their numbers."""
+        pairs = zip(self.before.split("\0"), self.after.split("\0"), strict=True)
+        return {n: (old, new) for n, (old, new) in enumerate(pairs) if old != new}
 
 
 class DocumentProfile:
@@ -126,7 +137,7 @@ class DocumentProfile:
             return
         stages = [step.stage for step in steps]
         scrubs = stages.index(PERSONAL_DATA) if PERSONAL_DATA in stages else -1
-        scrubbed = set(_find_changed(steps[scrubs])) if scrubs >= 0 else set()
+        scrubbed = set(steps[scrubs].changes) if scrubs >= 0 else set()
         for step in new:
             is_before = stages.index(step.stage) < scrubs
             self._sample(step, offsets, scrubbed if is_before else None)
@@ -135,9 +146,7 @@ class DocumentProfile:
         self, step: Step, offsets: Sequence[int], scrubbed: set[int] | None
     ) -> None:
         """Keeps a few documents of a step, of those before scrubbing others."""
-        olds, news = step.before.split("\0"), step.after.split("\0")
-        for number in _find_changed(step):
-            old, new = olds[number], news[number]
+        for number, (old, new) in step.changes.items():
             if scrubbed is not None and (
                 # A preset may have removed an address before it was looked for.
                 number in scrubbed or scrub(normalize_text(old))[1]
@@ -145,16 +154,18 @@ class DocumentProfile:
                 continue
             self._sampled[step.stage] += 1
             start = _first_difference(old, new)
-            old = old[start : start + _SAMPLE_CHARACTERS]
-            if step.stage == PERSONAL_DATA:
-                old = _mask_removed(old, new[start : start + 2 * _SAMPLE_CHARACTERS])
+            is_personal = step.stage == PERSONAL_DATA
+            size = _PERSONAL_SAMPLE_CHARACTERS if is_personal else _SAMPLE_CHARACTERS
+            old = old[start : start + size]
+            if is_personal:
+                old = _mask_removed(old, new[start : start + 2 * size])
             self.samples.append(
                 {
                     "stage": step.stage,
                     "source": self._source,
                     "offset": offsets[number],
                     "before": old,
-                    "after": new[start : start + _SAMPLE_CHARACTERS],
+                    "after": new[start : start + size],
                 }
             )
             if self._sampled[step.stage] == _SAMPLES_PER_STAGE:
@@ -167,12 +178,6 @@ class DocumentProfile:
             "languages": dict(self.languages),
             "samples": self.samples,
         }
-
-
-def _find_changed(step: Step) -> Iterator[int]:
-    """Yields the numbers of the documents that a step changed."""
-    pairs = zip(step.before.split("\0"), step.after.split("\0"), strict=True)
-    return (number for number, (old, new) in enumerate(pairs) if old != new)
 
 
 def _mask_removed(old: str, new: str) -> str:

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import compress
 from typing import NamedTuple
 
 from beam_pipelines import filters
@@ -108,7 +109,6 @@ class DocumentPreparation:
         self._required = load_words(config.filters.required_words_file)
         self._filters = config.filters != filters.FilterConfig()
         self._batches = 0
-        self._encoded = ("", b"")
         self._policy = config.clean.split_sentences
         self._splits = self._policy == "always" or (
             self._policy == "auto" and part.file.format != "text"
@@ -154,14 +154,17 @@ class DocumentPreparation:
             return
         text = self._clean(texts, readable)
         text = self._drop_empty(text, readable)
-        text = self._filter(text, readable)
-        text = self._decontaminate(text, readable)
-        if not readable:
-            return
+        text, filtered_bytes = self._filter(text, readable)
+        text, cut_bytes = self._decontaminate(text, readable)
+        encoded = text.encode("utf-8").split(b"\0") if readable else []
+        size_bytes = sum(map(len, encoded))
+        # Sizes are counted backwards: the whole text is encoded but once.
         self.counts["documents_prepared"] += len(readable)
-        self.counts["text_bytes"] += self._text_bytes(text, len(readable))
-        encoded = self._encode(text).split(b"\0")
-        yield Batch(encoded, [document.offset for document in readable])
+        self.counts["text_bytes"] += size_bytes
+        self.counts["filtered_bytes"] += size_bytes + cut_bytes
+        self.counts["clean_bytes"] += size_bytes + cut_bytes + filtered_bytes
+        if readable:
+            yield Batch(encoded, [document.offset for document in readable])
 
     def _decode(
         self, documents: list[RawDocument]
@@ -233,23 +236,10 @@ class DocumentPreparation:
     def _drop_empty(self, text: str, documents: list[RawDocument]) -> str:
         """Rejects documents of which cleaning left nothing."""
         texts = split_documents(text, len(documents), "cleaning")
-        if all(texts):
-            kept = len(texts)
-        else:
+        if not all(texts):
             text = self._keep(documents, texts, [bool(text) for text in texts], "empty")
-            kept = len(documents)
-        self.counts["documents_clean"] += kept
-        self.counts["clean_bytes"] += self._text_bytes(text, kept)
+        self.counts["documents_clean"] += len(documents)
         return text
-
-    def _encode(self, text: str) -> bytes:
-        """The UTF-8 of joined documents, made once while no stage changes them."""
-        if text is not self._encoded[0]:
-            self._encoded = (text, text.encode("utf-8"))
-        return self._encoded[1]
-
-    def _text_bytes(self, text: str, documents: int) -> int:
-        return len(self._encode(text)) - max(0, documents - 1)
 
     def _keep(
         self,
@@ -267,42 +257,58 @@ class DocumentPreparation:
         documents[:] = [d for d, keep in zip(documents, is_kept, strict=True) if keep]
         return "\0".join(t for t, keep in zip(texts, is_kept, strict=True) if keep)
 
-    def _filter(self, text: str, documents: list[RawDocument]) -> str:
-        if not documents:
-            return text
-        self._batches += 1
-        if self._filters or self._batches % MEASURE_EVERY_BATCHES == 1:
-            text = self._measure(text, documents)
-        self.counts["documents_filtered"] += len(documents)
-        self.counts["filtered_bytes"] += self._text_bytes(text, len(documents))
-        return text
+    def _filter(self, text: str, documents: list[RawDocument]) -> tuple[str, int]:
+        """Measures documents, and rejects those beyond the limits.
 
-    def _measure(self, text: str, documents: list[RawDocument]) -> str:
-        """Measures documents, and rejects those beyond the limits."""
+        Returns:
+            The text that is left, and the bytes that are not.
+        """
+        if not documents:
+            return text, 0
+        self._batches += 1
+        size_bytes = 0
+        if self._filters or self._batches % MEASURE_EVERY_BATCHES == 1:
+            text, size_bytes = self._measure(text, documents)
+        self.counts["documents_filtered"] += len(documents)
+        return text, size_bytes
+
+    def _measure(self, text: str, documents: list[RawDocument]) -> tuple[str, int]:
         measures = filters.measure(text, blocked=self._blocked, required=self._required)
         self.profile.add(measures)
         self.counts["documents_measured"] += len(documents)
         reasons = filters.reject(measures, self._config.filters)
         is_kept = reasons == ""
         if is_kept.all():
-            return text
+            return text, 0
         texts = text.split("\0")
-        return self._keep(documents, texts, is_kept.tolist(), reasons.tolist())
+        size_bytes = _utf8_bytes(compress(texts, ~is_kept))
+        text = self._keep(documents, texts, is_kept.tolist(), reasons.tolist())
+        return text, size_bytes
 
-    def _decontaminate(self, text: str, documents: list[RawDocument]) -> str:
-        """Cuts lines that stand in evaluation files."""
+    def _decontaminate(
+        self, text: str, documents: list[RawDocument]
+    ) -> tuple[str, int]:
+        """Cuts lines that stand in evaluation files; returns as `_filter` does."""
         if not (documents and self._index):
-            return text
+            return text, 0
         cut = cut_lines(text, load_index(self._index))
         self.counts["lines_cut"] += cut.lines
         self.overlap_rows.update(cut.rows)
         for number, count in enumerate(cut.file_documents):
             self.overlap_documents[number] += count
-        texts = cut.text.split("\0")
+        if not cut.lines:
+            return text, 0
+        before, texts = text.split("\0"), cut.text.split("\0")
+        is_cut = [old != new for old, new in zip(before, texts, strict=True)]
+        size_bytes = _utf8_bytes(compress(before, is_cut))
+        size_bytes -= _utf8_bytes(compress(texts, is_cut))
         if all(texts):
-            return cut.text
+            return cut.text, size_bytes
         # What was cut whole is written aside as it was.
-        pairs = zip(texts, text.split("\0"), strict=True)
-        shown = [left or before for left, before in pairs]
+        shown = [left or old for left, old in zip(texts, before, strict=True)]
         is_kept = [bool(left) for left in texts]
-        return self._keep(documents, shown, is_kept, "contaminated")
+        return self._keep(documents, shown, is_kept, "contaminated"), size_bytes
+
+
+def _utf8_bytes(texts: Iterable[str]) -> int:
+    return sum(len(text.encode("utf-8")) for text in texts)

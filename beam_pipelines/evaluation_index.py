@@ -15,10 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beam_pipelines.characters import (
-    DIGIT,
-    HANGUL,
+    letters_of,
     look_at,
-    lowercase,
     window_starts,
 )
 from beam_pipelines.text_hashes import HashFilter, SpanHasher
@@ -38,18 +36,31 @@ class Letters:
 
     def __init__(self, text: str):
         joined = look_at(text)
-        classes = joined.classes
-        is_letter = (classes >= HANGUL) & (classes <= DIGIT)
-        where = np.flatnonzero(is_letter)
-        self.points = lowercase(joined.points.take(where))
+        letters = letters_of(joined.points)
+        is_letter = letters != 0
+        self.points = letters.take(np.flatnonzero(is_letter))
         self.hasher = SpanHasher(self.points)
-        _, document_stops = joined.documents
-        self.document_stops = np.searchsorted(where, document_stops)
-        self.document_starts = np.append(0, self.document_stops[:-1])
-        _, line_stops = joined.lines
-        self.line_stops = np.searchsorted(where, line_stops)
+        self.line_stops = _count_before(is_letter, joined.lines[1])
         self.line_starts = np.append(0, self.line_stops[:-1])
-        self.line_documents = np.searchsorted(document_stops, line_stops)
+        is_last = joined.is_last_line
+        self.document_stops = self.line_stops[is_last]
+        self.document_starts = np.append(0, self.document_stops[:-1])
+        self.line_documents: NDArray[np.int64] = np.cumsum(is_last) - is_last
+
+
+def _count_before(
+    mask: NDArray[np.bool_], stops: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Returns how many are true before each stop, where none is true itself.
+
+    Args:
+        mask: Of the text.
+        stops: Of its lines, the last at its end.
+    """
+    if not mask.size:
+        return np.zeros(stops.size, np.int64)
+    starts = np.append(0, stops[:-1])
+    return np.cumsum(np.add.reduceat(mask, starts, dtype=np.int64))
 
 
 @dataclasses.dataclass(frozen=True)

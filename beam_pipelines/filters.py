@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from beam_pipelines.characters import (
     DIGIT,
-    HANGUL,
     LATIN,
     OTHER_LETTER,
     SPACE,
@@ -137,11 +136,14 @@ def measure(
     def count(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
         return count_in_spans(mask, starts, stops)
 
-    hangul, latin, other, digits, symbols = (
-        count(classes == kind) for kind in (HANGUL, LATIN, OTHER_LETTER, DIGIT, SYMBOL)
+    spaces, latin, other, digits, symbols = (
+        count(classes == kind) for kind in (SPACE, LATIN, OTHER_LETTER, DIGIT, SYMBOL)
     )
-    letters = hangul + latin + other
-    visible = letters + digits + symbols
+    # The kind that most characters of Korean text have is what is left: few are
+    # quick to count.
+    visible = stops - starts - spaces
+    letters = visible - digits - symbols
+    hangul = letters - latin - other
     measures: dict[str, NDArray[np.int64] | NDArray[np.float64]] = {
         "characters": stops - starts,
         "words": count(_begin_words(classes)),

@@ -87,7 +87,7 @@ class RejectedDocuments:
             "reason": reason,
             "source": source,
             "offset": offset,
-            "id": scrub(id)[0] if self._scrubs else id,
+            "id": scrub(id)[0] if id and self._scrubs else id,
             "text": shown,
         }
         if self.counts[reason] <= _SAMPLES:

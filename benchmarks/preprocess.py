@@ -159,23 +159,18 @@ class Bench:
         return run_command(command), output
 
     def measure(self, variant: str, corpus: Corpus, start: Corpus) -> list[float]:
-        """Returns the columns of the table, medians over the repetitions."""
-        rows = []
-        for _ in range(self._options.repetitions):
-            first, _ = self.run(variant, start)
-            cost, output = self.run(variant, corpus)
-            rows.append(
-                [
-                    corpus.megabytes / max(0.01, cost.cpu_secs - first.cpu_secs),
-                    corpus.megabytes / max(0.01, cost.wall_secs - first.wall_secs),
-                    corpus.megabytes / cost.cpu_secs,
-                    corpus.megabytes / cost.wall_secs,
-                    first.wall_secs,
-                    cost.peak_bytes / 1e9,
-                    _bytes_per_token(output),
-                ]
-            )
-        return [statistics.median(column) for column in zip(*rows, strict=True)]
+        """Runs one variant; returns the columns of the table but for the ratios."""
+        first, _ = self.run(variant, start)
+        cost, output = self.run(variant, corpus)
+        return [
+            corpus.megabytes / max(0.01, cost.cpu_secs - first.cpu_secs),
+            corpus.megabytes / max(0.01, cost.wall_secs - first.wall_secs),
+            corpus.megabytes / cost.cpu_secs,
+            corpus.megabytes / cost.wall_secs,
+            first.wall_secs,
+            cost.peak_bytes / 1e9,
+            _bytes_per_token(output),
+        ]
 
 
 def _bytes_per_token(output: Path) -> float:
@@ -209,18 +204,34 @@ def compare_variants(bench: Bench, folder: Path, options: argparse.Namespace) ->
     corpus = Corpus(folder / "corpus", [text])
     start = Corpus(folder / "start", [_cut(text, _START_BYTES)])
     variants = [*options.variants, *([_PEER] if options.peer_command else [])]
-    rows = {variant: bench.measure(variant, corpus, start) for variant in variants}
+    # In turns: a machine that gets slower does so for all.
+    turns = [
+        {variant: bench.measure(variant, corpus, start) for variant in variants}
+        for _ in range(options.repetitions)
+    ]
     import_secs = _import_secs(options.repetitions)
     table = Table(
         *("job", "MB/s a core", "MB/s wall", "a core with start", "wall with start"),
-        *("start, s", "peak, GB", "bytes/token", "times peer"),
+        *("start, s", "peak, GB", "bytes/token", "times plain", "times peer"),
         title=f"{corpus.megabytes:.1f} MB, one process",
         caption=f"import of TensorFlow alone: {import_secs:.2f} s",
     )
-    for variant, row in rows.items():
-        ratio = f"{row[0] / rows[_PEER][0]:.1f}" if _PEER in rows else "-"
-        table.add_row(variant, *(f"{value:.2f}" for value in row), ratio)
+    for variant in variants:
+        columns = zip(*(turn[variant] for turn in turns), strict=True)
+        table.add_row(
+            variant,
+            *(f"{statistics.median(column):.2f}" for column in columns),
+            *(_ratio(turns, variant, base) for base in ("plain", _PEER)),
+        )
     return table
+
+
+def _ratio(turns: list[dict[str, list[float]]], variant: str, base: str) -> str:
+    """MB/s a core against those of another, the median of the turns."""
+    if base not in turns[0]:
+        return "-"
+    ratios = [turn[variant][0] / turn[base][0] for turn in turns]
+    return f"{statistics.median(ratios):.2f}"
 
 
 def compare_memory(bench: Bench, folder: Path, options: argparse.Namespace) -> Table:

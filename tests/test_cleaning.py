@@ -150,3 +150,8 @@ def test_page_shows_the_examples_of_the_code() -> None:
 )
 def test_an_address_may_follow_a_full_stop(before: str, after: str) -> None:
     assert clean("koelectra", before) == after
+
+
+def test_an_address_is_found_behind_one_that_is_not_taken() -> None:
+    text = "가example.com/x***example.com/x 끝"
+    assert clean("korean_chat", text) == "가example.com/x 끝"

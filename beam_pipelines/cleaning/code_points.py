@@ -63,7 +63,8 @@ def drop_repeats(
     Returns:
         The code points that stay.
     """
-    for unit in range(1, longest_unit + 1):
+    codes = _drop_repeated_characters(codes, may_repeat, copies)
+    for unit in range(2, longest_unit + 1):
         where = _find_runs(codes[unit:] == codes[:-unit], copies * unit)
         where = where[may_repeat[codes[where]]]
         # A run of n such places is a text of n + unit characters.
@@ -82,6 +83,23 @@ def drop_repeats(
         keep[np.repeat(first, surplus) + offset] = False
         codes = codes[keep]
     return codes
+
+
+def _drop_repeated_characters(
+    codes: np.ndarray, may_repeat: np.ndarray, copies: int
+) -> np.ndarray:
+    """Drops what equals so many characters before it; repeats of one are many."""
+    same = codes[1:] == codes[:-1]
+    is_surplus = same[copies - 1 :].copy()
+    for shift in range(1, copies):
+        is_surplus &= same[copies - 1 - shift : -shift]
+    where = copies + np.flatnonzero(is_surplus)
+    where = where[may_repeat[codes[where]]]
+    if not len(where):
+        return codes
+    keep = np.ones(len(codes), bool)
+    keep[where] = False
+    return codes[keep]
 
 
 def _find_runs(mask: np.ndarray, length: int) -> np.ndarray:

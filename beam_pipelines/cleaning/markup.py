@@ -37,7 +37,8 @@ _URLS = (
     re.compile(rf"H(?:ttp|TTP)[sS]?://{_REST}+"),
     re.compile(rf"www\.(?<![A-Za-z0-9.@/-]www\.)[A-Za-z0-9-]+\.{_REST}+"),
 )
-_PATH = re.compile(rf"\.[A-Za-z]{{2,6}}/{_REST}*")
+_PATH_START = re.compile(r"\.[A-Za-z]{2,6}/")
+_PATH_REST = re.compile(f"{_REST}*")
 _HOST = re.compile(r"(?<![\w.@/-])[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\Z")
 _MAIL_DOMAIN = re.compile(
     r"@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9@])"
@@ -51,7 +52,7 @@ def strip_urls(text: str) -> str:
     """Puts a space in the place of each URL."""
     for pattern in _URLS:
         text = pattern.sub(" ", text)
-    return replace_around(text, _HOST, _PATH, " ")[0]
+    return replace_around(text, _HOST, _PATH_START, " ", _PATH_REST)[0]
 
 
 def replace_emails(text: str, replacement: str) -> tuple[str, int]:
@@ -86,7 +87,11 @@ def _decode_entity(entity: re.Match[str]) -> str:
 
 
 def replace_around(
-    text: str, head: re.Pattern[str], anchor: re.Pattern[str], replacement: str
+    text: str,
+    head: re.Pattern[str],
+    anchor: re.Pattern[str],
+    replacement: str,
+    tail: re.Pattern[str] | None = None,
 ) -> tuple[str, int]:
     r"""Replaces what an anchor, quick to find, and a head before it match.
 
@@ -94,7 +99,9 @@ def replace_around(
         text: Joined documents.
         head: Ends with "\Z", which is where the anchor begins.
         anchor: Begins with a literal.
-        replacement: Takes the place of both; not a template.
+        replacement: Takes the place of all; not a template.
+        tail: What follows an anchor with a head goes too. In the anchor itself
+            it would hide further anchors where the first one has no head.
 
     Returns:
         The text, and how many matches differed from the replacement.
@@ -102,10 +109,15 @@ def replace_around(
     parts: list[str] = []
     end = count = 0
     for match in anchor.finditer(text):
+        if match.start() < end:
+            continue
         begin = max(end, match.start() - _LOOK_BEHIND_CHARACTERS)
         found = head.search(text, begin, match.start())
         if found:
-            count += text[found.start() : match.end()] != replacement
+            stop = match.end()
+            if tail and (rest := tail.match(text, stop)):
+                stop = rest.end()
+            count += text[found.start() : stop] != replacement
             parts += (text[end : found.start()], replacement)
-            end = match.end()
+            end = stop
     return "".join((*parts, text[end:])), count

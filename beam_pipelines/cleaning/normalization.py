@@ -196,7 +196,7 @@ def normalize_text(text: str) -> str:
         The text; a second call would change nothing.
     """
     codes = code_points(text)
-    kinds = _kinds()[codes]
+    kinds = _kinds().take(codes)
     is_space = codes == ord(" ")
     if not kinds.any() and not (is_space[:-1] & is_space[1:]).any():
         return text

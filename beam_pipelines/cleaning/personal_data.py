@@ -8,6 +8,7 @@ become 0, so that no new piece enters the vocabulary: "010-1234-5678" becomes
 from __future__ import annotations
 
 import calendar
+import functools
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from beam_pipelines.cleaning.markup import (
     replace_around,
     replace_emails,
 )
+from beam_pipelines.cleaning.suspect_lines import rewrite_lines
 
 KINDS = ("phone", "resident_number", "email", "kakao_id", "card", "account")
 EMAIL = "email@example.com"
@@ -70,7 +72,10 @@ _SPELLED_PHONE = re.compile(
     rf"(?<![0-9oO{_NUMERALS}])(?:공[일1]공|[oO]1[oO]){_BETWEEN}"
     rf"[0-9oO{_NUMERALS}]{{3,4}}{_BETWEEN}[0-9oO{_NUMERALS}]{{4}}(?![0-9])"
 )
-_SPELLED_PHONE_STARTS = ("공일공", "공1공", "o1o", "O1O")
+_SPELLED_PHONE_STARTS = ("공일공", "공1공", "o1o", "o1O", "O1o", "O1O")
+# One of them is in each mail and Kakao id.
+_SIGNS = "@뱅)]카톡kK"
+_DIGIT, _SIGN, _ZERO = 1, 2, 3
 _TO_ZERO = str.maketrans("123456789" + _NUMERALS, "0" * 9 + "공" * len(_NUMERALS))
 
 _MAIL_NAME = rf"{MAIL_START}[A-Za-z0-9][A-Za-z0-9._%+-]{{1,63}} ?"
@@ -123,7 +128,45 @@ def scrub(text: str) -> tuple[str, Counter[str]]:
         result changes and counts nothing.
     """
     counts: Counter[str] = Counter()
-    text, counts["email"] = replace_emails(text, EMAIL)
+    suspects = _find_suspects(code_points(text))
+    text = rewrite_lines(text, suspects, lambda lines: _scrub_lines(lines, counts))
+    return text, +counts
+
+
+@functools.cache
+def _suspect_table() -> np.ndarray:
+    table = np.zeros(0x110000, np.uint8)
+    table[code_points("0123456789")] = _DIGIT
+    table[code_points(_SIGNS)] = _SIGN
+    table[code_points("공oO")] = _ZERO
+    return table
+
+
+def _find_suspects(codes: np.ndarray) -> np.ndarray:
+    """Returns places of which each line with personal data holds one."""
+    kinds = _suspect_table().take(codes)
+    where = np.flatnonzero(kinds)
+    kinds = kinds[where]
+    digits = where[kinds == _DIGIT]
+    spread = digits[_MIN_DIGITS - 1 :] - digits[: 1 - _MIN_DIGITS]
+    zeros = where[kinds == _ZERO]
+    zeros = zeros[zeros < len(codes) - 2]
+    is_start = np.isin(codes[zeros + 1], code_points("1일"))
+    is_start &= np.isin(codes[zeros + 2], code_points("공oO"))
+    return np.sort(
+        np.concatenate(
+            (
+                where[kinds == _SIGN],
+                digits[: 1 - _MIN_DIGITS][spread <= _MAX_SPREAD],
+                zeros[is_start],
+            )
+        )
+    )
+
+
+def _scrub_lines(text: str, counts: Counter[str]) -> str:
+    text, emails = replace_emails(text, EMAIL)
+    counts["email"] += emails
     for name, rest in _SPELLED_MAILS:
         text, spelled = replace_around(text, name, rest, EMAIL)
         counts["email"] += spelled
@@ -132,7 +175,7 @@ def scrub(text: str) -> tuple[str, Counter[str]]:
     if any(start in text for start in _SPELLED_PHONE_STARTS):
         text, spelled = _SPELLED_PHONE.subn(lambda m: m[0].translate(_TO_ZERO), text)
         counts["phone"] += spelled
-    return text, +counts
+    return text
 
 
 def _scrub_kakao_ids(text: str, counts: Counter[str]) -> str:

@@ -26,6 +26,7 @@ from beam_pipelines.cleaning.code_points import (
     to_text,
 )
 from beam_pipelines.cleaning.markup import replace_emails, strip_html, strip_urls
+from beam_pipelines.cleaning.suspect_lines import line_start, line_stop, rewrite_lines
 from electra_keras.errors import UsageError
 
 _JAMO = (ord("ㄱ"), ord("ㅣ"))
@@ -62,7 +63,6 @@ _NEWS = re.compile(
     r"무단 ?(?:전재|복제|배포)|재배포 ?금지|저작권자"
     r"|\([가-힣]{2,4}=[가-힣A-Za-z0-9]{2,10}\)"
 )
-_LINE_END = re.compile("[\n\x00]")
 _KC_URL = re.compile(r"https?://[-A-Za-z0-9@:%._+~#=()?&/]+")
 # Naver shows OOO for a masked word, other portals *** or circles.
 _OOO = re.compile(r"OOO(?<![A-Za-z0-9]OOO)O*(?![A-Za-z0-9])")
@@ -71,6 +71,8 @@ _MASKS = (
     ("***", re.compile(r"\*\*\*+")),
     *((circle, re.compile("[○◯〇][○◯〇]+")) for circle in "○◯〇"),
 )
+# One of them is in whatever `_strip_chat_lines` finds.
+_CHAT_SIGNS = tuple((ord(sign), ord(sign)) for sign in "&</wO*○◯〇")
 _TYPOGRAPHY = tuple(
     zip(
         "‘’‚‛′“”„‟″«»–—―−…",
@@ -125,12 +127,8 @@ def _empty_news_lines(text: str) -> str:
     for match in _NEWS.finditer(text):
         if match.start() < end:
             continue
-        start = 1 + max(
-            text.rfind("\n", end, match.start()), text.rfind("\0", end, match.start())
-        )
-        parts.append(text[end : max(start, end)])
-        line_end = _LINE_END.search(text, match.end())
-        end = line_end.start() if line_end else len(text)
+        parts.append(text[end : line_start(text, match.start(), end)])
+        end = line_stop(text, match.end())
     return "".join((*parts, text[end:]))
 
 
@@ -142,14 +140,20 @@ def _clean_kcelectra(text: str) -> str:
 
 
 def _clean_korean_chat(text: str) -> str:
-    text = strip_urls(strip_html(text))
-    for sign, pattern in _MASKS:
-        if sign in text:
-            text = pattern.sub(" ", text)
+    signs = np.flatnonzero(_table(_CHAT_SIGNS).take(code_points(text)))
+    text = rewrite_lines(text, signs, _strip_chat_lines)
     may_repeat = _table(_NOT_REPEATS, inverted=True)
     return to_text(
         drop_repeats(code_points(text), may_repeat, longest_unit=4, copies=2)
     )
+
+
+def _strip_chat_lines(text: str) -> str:
+    text = strip_urls(strip_html(text))
+    for sign, pattern in _MASKS:
+        if sign in text:
+            text = pattern.sub(" ", text)
+    return text
 
 
 def _clean_english(text: str) -> str:
