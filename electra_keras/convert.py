@@ -17,8 +17,9 @@ makes the folders discriminator and generator, which Transformers loads:
 
   AutoModel.from_pretrained("models/reviews_hf/discriminator")
 
---to=tf1 makes a checkpoint with the names of google-research/electra. Other
-models are converted alike; --source takes any of these and tells them apart:
+--to=keras_hub makes such folders for keras_hub's ElectraBackbone.from_preset,
+--to=tf1 a checkpoint with the names of google-research/electra. Other models are
+converted alike; --source takes any of these and tells them apart:
   a run folder of electra_keras.train
   a folder with config.json and model.safetensors, or one that holds the
     folders discriminator and generator
@@ -36,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     sources = parser.add_mutually_exclusive_group(required=True)
     sources.add_argument("--run", help="run folder of electra_keras.train")
     sources.add_argument("--source", help="a model in any known format")
-    parser.add_argument("--to", required=True, choices=("huggingface", "tf1"))
+    parser.add_argument(
+        "--to", required=True, choices=("huggingface", "keras_hub", "tf1")
+    )
     parser.add_argument("--output", required=True, help="new folder")
     parser.add_argument(
         "--license",

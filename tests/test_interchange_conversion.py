@@ -102,7 +102,7 @@ def test_what_is_there_is_never_touched(run: Pretrained, tmp_path: Path) -> None
 def test_failed_conversion_leaves_nothing(
     run: Pretrained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*arguments: object) -> str:
+    def fail(*arguments: object, **names: object) -> str:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(conversion, "model_card", fail)

@@ -36,7 +36,7 @@ MAY_IMPORT = {
     # Serving reads what a run wrote.
     "serving": {*BASE, "models", "data", "training"},
     # Reads and fills networks of ours.
-    "interchange": {*BASE, "models", "data", "training"},
+    "interchange": {*BASE, "objectives", "models", "data", "training"},
     "planning": {*BASE, "objectives", "models", "data", "training"},
 }
 COMMANDS = ("train", "evaluate", "export", "predict", "convert", "budget")

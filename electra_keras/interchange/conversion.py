@@ -6,6 +6,7 @@ Joins the files of this room; `electra_keras.convert` is its command.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,16 +14,38 @@ from pathlib import Path
 
 from electra_keras.errors import UsageError
 from electra_keras.interchange.huggingface_export import write_huggingface
-from electra_keras.interchange.model_card import UNKNOWN_LICENSE, model_card
+from electra_keras.interchange.keras_hub import write_keras_hub
+from electra_keras.interchange.model_card import (
+    KERAS_HUB_USE,
+    UNKNOWN_LICENSE,
+    model_card,
+)
 from electra_keras.interchange.sources import Pretrained
 from electra_keras.interchange.tf1_export import write_tf1
 from electra_keras.whole_files import sync, write_text
 
 CARD_FILE = "README.md"
-# Each writes into an empty folder and returns where each network lies.
-TARGETS: dict[str, Callable[[Pretrained, Path], dict[str, Path]]] = {
-    "huggingface": write_huggingface,
-    "tf1": write_tf1,
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A format that is written.
+
+    Attributes:
+        write: Writes into an empty folder; returns where each network lies.
+        library: That loads it, as the hub's model cards name it.
+        use: A section of the model card.
+    """
+
+    write: Callable[[Pretrained, Path], dict[str, Path]]
+    library: str = "transformers"
+    use: str = ""
+
+
+TARGETS = {
+    "huggingface": Target(write_huggingface),
+    "keras_hub": Target(write_keras_hub, "keras-hub", KERAS_HUB_USE),
+    "tf1": Target(write_tf1),
 }
 
 
@@ -49,10 +72,17 @@ def convert(
     """
     output = Path(output)
     with new_folder(output) as partial:
-        folders = TARGETS[target](source, partial)
+        folders = TARGETS[target].write(source, partial)
         for folder in set(folders.values()):
             networks = [name for name, path in folders.items() if path == folder]
-            write_text(folder / CARD_FILE, model_card(source, networks, license))
+            card = model_card(
+                source,
+                networks,
+                license,
+                library=TARGETS[target].library,
+                use=TARGETS[target].use,
+            )
+            write_text(folder / CARD_FILE, card)
     return output
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
@@ -57,14 +57,19 @@ class KerasWeights(Weights):
 
     def read(self, name: TensorName, rows: slice = ALL_ROWS) -> np.ndarray:
         """Reads a variable, or the third of one, or a sum."""
-        value = self.variables[name.ours].value
+        variable = self.variables[name.ours]
         if name.third is not None:
-            value = value[..., self._third(name)]
-        value = value[rows]
+            # Of a bias the thirds are rows themselves.
+            return self._rows(variable, ALL_ROWS)[..., self._third(name)][rows]
+        value = self._rows(variable, rows)
         difference = self.variables.get(name.ours + _DIFFERENCE)
         if difference is not None:
-            value = value + difference.value[rows]
-        return np.asarray(value.numpy(), np.float32)
+            value = value + self._rows(difference, rows)
+        return value
+
+    def _rows(self, variable: keras.Variable, rows: slice) -> np.ndarray:
+        """Reads rows of a variable: float32."""
+        return np.asarray(variable.value[rows].numpy(), np.float32)
 
     def place(self, name: TensorName) -> object:
         """Names the variables."""
@@ -112,8 +117,13 @@ class KerasWeights(Weights):
 
 def find_keras_weights(
     networks: Mapping[str, keras.Model],
+    open_network: Callable[[keras.Model], KerasWeights] = KerasWeights,
 ) -> tuple[dict[str, KerasWeights], list[str]]:
     """Finds the networks that other formats know.
+
+    Args:
+        networks: By name.
+        open_network: Makes named tensors of one.
 
     Returns:
         Their weights; names of the networks that other formats do not know,
@@ -125,7 +135,7 @@ def find_keras_weights(
     known, others = {}, []
     for name, network in networks.items():
         try:
-            known[name] = KerasWeights(network)
+            known[name] = open_network(network)
         except UsageError:
             if name == "discriminator":
                 raise

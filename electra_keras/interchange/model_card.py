@@ -12,7 +12,7 @@ from pathlib import Path
 from electra_keras.interchange.names import MASKED_LM_HEAD
 from electra_keras.interchange.sources import Pretrained
 from electra_keras.training.run_folder import INITIAL_WEIGHTS_FILE
-from electra_keras.training.saved_run import SavedRun
+from electra_keras.training.saved_run import RunRecord
 
 UNKNOWN_LICENSE = "unknown: set it"
 EVALUATION_FILE = "evaluation.json"
@@ -29,22 +29,48 @@ _USES = {
     "generator": "It fills in masked tokens. It served to train the discriminator, "
     "which is the network to fine-tune.",
 }
+KERAS_HUB_USE = """\
+## Use
+
+```python
+import keras_hub
+
+backbone = keras_hub.models.ElectraBackbone.from_preset("FOLDER")
+tokenizer = keras_hub.models.ElectraTokenizer.from_preset("FOLDER")
+```
+
+- The backbone has no heads: what the network predicts is not in it.
+- Its GELU is the tanh approximation, where the model was trained with the exact
+  one, so hidden states differ a little.
+- `pooled_output` is tanh of the last hidden state of [CLS]: no layer for it was
+  trained.
+- The tokenizer does not normalise: put text into Unicode NFC first.
+"""
 
 
-def model_card(source: Pretrained, networks: list[str], license: str) -> str:
+def model_card(
+    source: Pretrained,
+    networks: list[str],
+    license: str,
+    *,
+    library: str = "transformers",
+    use: str = "",
+) -> str:
     """Returns the text of README.md.
 
     Args:
         source: The model.
         networks: Those that lie beside the file.
         license: Of the weights, such as "apache-2.0".
+        library: That loads the model.
+        use: A section that says how.
     """
     # The hub knows the word "unknown", and refuses what names no licence.
     known = "unknown" if license == UNKNOWN_LICENSE else license
     head = f"""\
 ---
 license: {json.dumps(known, ensure_ascii=False)}
-library_name: transformers
+library_name: {library}
 tags: [electra]
 ---
 
@@ -52,7 +78,7 @@ tags: [electra]
 
 Licence: {license}
 """
-    parts = [head, _intended_use(source, networks), _sizes(source, networks)]
+    parts = [head, use, _intended_use(source, networks), _sizes(source, networks)]
     if source.run is None:
         name, kind = source.path.name, _FORMATS[source.kind]
         parts.append(f"## Origin\n\nConverted from {name}, {kind}, bit by bit. ")
@@ -103,7 +129,7 @@ def _sizes(source: Pretrained, networks: list[str]) -> str:
     return "## Sizes\n\n" + "\n".join(rows) + "\n"
 
 
-def _training(run: SavedRun) -> str:
+def _training(run: RunRecord) -> str:
     train, info = run.config.train, run.info
     tokens = run.checkpoint.step * train.global_batch_size * info.sequence_length
     about = {
@@ -145,7 +171,7 @@ def _initial_weights(path: Path) -> str:
     return f"{name}, {_FORMATS[about['kind']]}, `{about['sha256']}`"
 
 
-def _evaluation(run: SavedRun) -> str:
+def _evaluation(run: RunRecord) -> str:
     path = run.folder / EVALUATION_FILE
     if not path.is_file():
         return "## Evaluation\n\nNot measured: `electra_keras.evaluate` has not run.\n"

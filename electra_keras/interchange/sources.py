@@ -19,14 +19,14 @@ from electra_keras.interchange.huggingface_tokenizer import (
     read_tokenizer_config,
     read_vocabulary,
 )
-from electra_keras.interchange.keras_weights import find_keras_weights
+from electra_keras.interchange.run_weights import open_run_weights
 from electra_keras.interchange.tf1 import find_prefix, open_tf1
 from electra_keras.interchange.tf1_hparams import read_hparams
 from electra_keras.interchange.vocabularies import check_same_vocabulary
 from electra_keras.interchange.weights import Weights, find_tied_weights
 from electra_keras.model_config import ModelConfig
 from electra_keras.training.run_folder import CONFIG_FILE
-from electra_keras.training.saved_run import SavedRun, load_run
+from electra_keras.training.saved_run import RunRecord, read_run
 
 # What our networks share, and what each has for itself.
 _SHARED = ("vocabulary_size", "max_sequence_length", "num_segments", "embedding_dim")
@@ -56,7 +56,7 @@ class Pretrained:
     vocabulary: Vocabulary
     tokenizer: TokenizerConfig
     sequence_length: int
-    run: SavedRun | None = None
+    run: RunRecord | None = None
     notes: tuple[str, ...] = ()
 
     def num_heads(self, network: str) -> int:
@@ -86,7 +86,7 @@ def open_pretrained(
 
     Raises:
         UsageError: It is none of these, or not whole; see `open_huggingface`,
-            `open_tf1` and `load_run`. Or something is given that it says itself.
+            `open_tf1` and `read_run`. Or something is given that it says itself.
     """
     path = Path(path)
     if (path / CONFIG_FILE).is_file():
@@ -121,8 +121,8 @@ def _set_casing(source: Pretrained, lower_case: bool) -> Pretrained:
 
 
 def _open_run(path: Path) -> Pretrained:
-    run = load_run(path)
-    networks, others = find_keras_weights(run.objective.networks)
+    run = read_run(path)
+    networks, others = open_run_weights(run)
     left_out = [f"the {name}" for name in others]
     for name, weights in networks.items():
         weights.where = f"the {name} of {path}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import collections
 import dataclasses
 import math
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from electra_keras.config import ExperimentConfig
 from electra_keras.data.vocabulary import SPECIAL_TOKENS, Vocabulary
 from electra_keras.models.encoder import Encoder
 from electra_keras.models.heads import MaskedLMHead, ReplacedTokenHead
+from electra_keras.models.weightless import build_weightless
 from electra_keras.objectives.shared.objective import ObjectiveSettings
 from electra_keras.objectives.shared.registry import find_objective
 
@@ -70,31 +70,12 @@ def outline_networks(config: ExperimentConfig) -> tuple[NetworkOutline, ...]:
     Raises:
         UsageError: It is not, or objective and sizes do not go together.
     """
-    outlines: list[NetworkOutline] = []
-    failures: list[BaseException] = []
-
-    def build() -> None:
-        try:
-            outlines.extend(_outline(config))
-        except BaseException as error:  # Raised again in the caller's thread.
-            failures.append(error)
-
-    # In a stateless scope Keras puts weights off and keeps a list of them to make
-    # later. The list is a thread's own: it ends with this one.
-    thread = threading.Thread(target=build)
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
-    return tuple(outlines)
-
-
-def _outline(config: ExperimentConfig) -> list[NetworkOutline]:
     settings = ObjectiveSettings.of(config, Vocabulary(SPECIAL_TOKENS))
     objective = find_objective(config.train.objective)
-    with keras.StatelessScope(initialize_variables=False):
-        networks = objective.build_networks(config.model, settings, seed=1)
-    return [_outline_network(name, network) for name, network in networks.items()]
+    networks = build_weightless(
+        lambda: objective.build_networks(config.model, settings, seed=1)
+    )
+    return tuple(_outline_network(name, network) for name, network in networks.items())
 
 
 def _outline_network(name: str, network: keras.Model) -> NetworkOutline:

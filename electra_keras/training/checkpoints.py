@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from electra_keras.errors import ElectraError
@@ -31,6 +32,9 @@ Variables = dict[str, keras.Variable]
 STATE_FILE = "state.json"
 _PREFIX = "step-"
 _PART_BYTES = 2**26
+_FILES_PREFIX = "variables"
+# What TensorFlow calls a variable that is stored as `_trackable` does.
+_TENSOR = "variables/{}/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,14 +65,46 @@ class Checkpoint:
         """
         try:
             for part in _in_parts(variables):
-                status = _trackable(part).read(str(self.folder / "variables"))
+                status = _trackable(part).read(self._prefix)
                 status.assert_existing_objects_matched().expect_partial()
         except (AssertionError, ValueError, tf.errors.OpError) as error:
-            raise ElectraError(
-                f"{self.folder} does not fit the networks ({error})",
-                expected="a checkpoint of the same configuration",
-                fix="Use the config.yaml beside it.",
-            ) from error
+            raise self._does_not_fit(error) from error
+
+    def read_rows(self, variable: keras.Variable, rows: slice) -> np.ndarray:
+        """Reads rows of a network's variable, which may have no value itself.
+
+        Args:
+            variable: With its path and shape.
+            rows: start:stop; slice(None) for all.
+
+        Raises:
+            ElectraError: It is missing or has another shape.
+        """
+        shape = tuple(variable.shape)
+        first, stop, _ = rows.indices(shape[0])
+        key = _network_name(variable).replace("/", ".S")
+        spec = " ".join(map(str, shape)) + f" {first},{stop - first}"
+        try:
+            (found,) = tf.raw_ops.RestoreV2(
+                prefix=self._prefix,
+                tensor_names=[_TENSOR.format(key)],
+                shape_and_slices=[spec + ":-" * (len(shape) - 1)],
+                dtypes=[variable.dtype],
+            )
+        except tf.errors.OpError as error:
+            raise self._does_not_fit(error) from error
+        return found.numpy()
+
+    @property
+    def _prefix(self) -> str:
+        return str(self.folder / _FILES_PREFIX)
+
+    def _does_not_fit(self, error: Exception) -> ElectraError:
+        return ElectraError(
+            f"{self.folder} does not fit the networks ({error})",
+            expected="a checkpoint of the same configuration",
+            fix="Use the config.yaml beside it.",
+        )
 
 
 class CheckpointFolder:
@@ -104,7 +140,7 @@ class CheckpointFolder:
             partial = self.folder / f"{target.name}.partial-{uuid.uuid4().hex}"
             partial.mkdir()
             try:
-                _trackable(variables).write(str(partial / "variables"))
+                _trackable(variables).write(str(partial / _FILES_PREFIX))
                 state = dataclasses.asdict(saved) | {"sha256": _hash_files(partial)}
                 del state["folder"]
                 text = json.dumps(state, indent=2) + "\n"
@@ -159,10 +195,14 @@ class CheckpointFolder:
 def network_variables(networks: Mapping[str, keras.Model]) -> Variables:
     """Names the weights of all networks; shared ones have one name."""
     return {
-        f"networks/{variable.path}": variable
+        _network_name(variable): variable
         for network in networks.values()
         for variable in network.variables
     }
+
+
+def _network_name(variable: keras.Variable) -> str:
+    return f"networks/{variable.path}"
 
 
 def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> Variables:

@@ -30,20 +30,14 @@ from electra_keras.training.run import (
 
 
 @dataclasses.dataclass(frozen=True)
-class SavedRun:
-    """A trained run in memory, built outside any strategy."""
+class RunRecord:
+    """What a run says of itself, and its newest whole checkpoint on disk."""
 
     folder: Path
     config: ExperimentConfig
     info: DatasetInfo
     vocabulary: Vocabulary
     checkpoint: Checkpoint
-    objective: Objective
-
-    @property
-    def discriminator(self) -> keras.Model:
-        """The network that is kept for downstream tasks."""
-        return self.objective.networks["discriminator"]
 
     @property
     def trained_sequence_length(self) -> int:
@@ -51,8 +45,20 @@ class SavedRun:
         return self.checkpoint.trained_sequence_length or self.info.sequence_length
 
 
-def load_run(folder: str | Path) -> SavedRun:
-    """Loads the newest whole checkpoint of a run.
+@dataclasses.dataclass(frozen=True)
+class SavedRun(RunRecord):
+    """A trained run in memory, built outside any strategy."""
+
+    objective: Objective
+
+    @property
+    def discriminator(self) -> keras.Model:
+        """The network that is kept for downstream tasks."""
+        return self.objective.networks["discriminator"]
+
+
+def read_run(folder: str | Path) -> RunRecord:
+    """Reads what a run says of itself, and no weights.
 
     Raises:
         UsageError: `folder` is no run or has no checkpoint yet.
@@ -71,16 +77,23 @@ def load_run(folder: str | Path) -> SavedRun:
             expected="a run that has trained for a while",
             fix="Run python -m electra_keras.train again.",
         )
-    config = load_config(folder / CONFIG_FILE)
-    vocabulary = Vocabulary.load(folder / VOCABULARY_FILE)
-    objective = build_objective(config, vocabulary)
-    checkpoint.restore(network_variables(objective.networks))
-    objective.start(checkpoint.step)
-    return SavedRun(
+    return RunRecord(
         folder,
-        config,
+        load_config(folder / CONFIG_FILE),
         DatasetInfo.from_json((folder / DATA_INFO_FILE).read_text("utf-8")),
-        vocabulary,
+        Vocabulary.load(folder / VOCABULARY_FILE),
         checkpoint,
-        objective,
     )
+
+
+def load_run(folder: str | Path) -> SavedRun:
+    """Loads the newest whole checkpoint of a run.
+
+    Raises:
+        UsageError: As `read_run`.
+    """
+    record = read_run(folder)
+    objective = build_objective(record.config, record.vocabulary)
+    record.checkpoint.restore(network_variables(objective.networks))
+    objective.start(record.checkpoint.step)
+    return SavedRun(**vars(record), objective=objective)

@@ -1,0 +1,126 @@
+"""How far a KerasHub preset is from the run that it was made of.
+
+    python benchmarks/keras_hub_drift.py --run=RUN --data=DATA
+
+KerasHub's ElectraBackbone computes GELU by its tanh approximation, where we
+train with the exact one. The run is converted, and held-out rows whose masked
+tokens the run's generator has replaced go through both. Printed are the
+differences of the last hidden states at real tokens and of what the run's own
+head says of them; beside it the same for weights alone, with our GELU swapped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from electra_keras.command_line import import_tensorflow_quietly
+
+
+class Drift:
+    """Differences, collected batch by batch."""
+
+    def __init__(self) -> None:
+        self.hidden: list[np.ndarray] = []
+        self.probabilities: list[np.ndarray] = []
+        self.decisions = self.tokens = 0
+
+    def add(self, ours: dict, theirs: dict, is_real: np.ndarray) -> None:
+        """Adds one batch.
+
+        Args:
+            ours: `hidden_states` (B, S, H) and `replaced_logits` (B, S).
+            theirs: The same.
+            is_real: bool (B, S).
+        """
+        first, second = (
+            {name: value.numpy()[is_real] for name, value in outputs.items()}
+            for outputs in (ours, theirs)
+        )
+        difference = np.abs(first["hidden_states"] - second["hidden_states"])
+        self.hidden.append(difference.max(axis=-1))
+        logits = first["replaced_logits"], second["replaced_logits"]
+        chances = [1 / (1 + np.exp(-values)) for values in logits]
+        self.probabilities.append(np.abs(chances[0] - chances[1]))
+        self.decisions += int(((logits[0] > 0) != (logits[1] > 0)).sum())
+        self.tokens += int(is_real.sum())
+
+    def row(self) -> list[str]:
+        """Cells of the table."""
+        hidden, chances = map(np.concatenate, (self.hidden, self.probabilities))
+        return [
+            *(f"{hidden.max():.1e}", f"{hidden.mean():.1e}"),
+            *(f"{chances.max():.1e}", f"{chances.mean():.1e}"),
+            f"{self.decisions:,} of {self.tokens:,}",
+        ]
+
+
+def measure(run_folder: str, data: str, rows: int) -> dict[str, Drift]:
+    """Measures with KerasHub's GELU, and with the same one in ours."""
+    import keras
+    import keras_hub
+    import tensorflow as tf
+
+    from electra_keras.data.dataset import make_eval_dataset
+    from electra_keras.interchange.conversion import convert
+    from electra_keras.interchange.sources import open_pretrained
+    from electra_keras.models import layers
+    from electra_keras.models.randomness import noise_key, step_key
+    from electra_keras.training.saved_run import load_run
+
+    source = open_pretrained(run_folder)
+    with tempfile.TemporaryDirectory() as folder:
+        presets = convert(source, "keras_hub", Path(folder) / "presets")
+        backbone = keras_hub.models.ElectraBackbone.from_preset(
+            str(presets / "discriminator")
+        )
+    exact = load_run(run_folder).objective
+    layers.gelu = lambda x: keras.activations.gelu(x, approximate=True)
+    swapped = load_run(run_folder).objective.networks["discriminator"]
+    found = {"as it is": Drift(), "our GELU swapped": Drift()}
+    batches = make_eval_dataset(
+        data, global_batch_size=32, config=source.run.config.data, max_examples=rows
+    )
+    for batch in batches:
+        with noise_key(step_key(1, tf.constant(0), 0)):
+            token_ids = exact.generate(batch, training=False)["corrupted_token_ids"]
+        inputs = {name: batch[name] for name in ("segment_ids", "padding_mask")}
+        inputs["token_ids"] = token_ids
+        is_real = batch["padding_mask"].numpy() == 1
+        hidden = backbone(inputs)["sequence_output"]
+        for name, network in zip(
+            found, (exact.networks["discriminator"], swapped), strict=True
+        ):
+            # The head's GELU is the run's own in the first row.
+            head = network.get_layer("replaced_token_head")
+            theirs = {"hidden_states": hidden, "replaced_logits": head(hidden)}
+            found[name].add(network(inputs, training=False), theirs, is_real)
+    return found
+
+
+def main() -> None:
+    """Parses, measures, prints the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--run", required=True, help="run folder")
+    parser.add_argument("--data", required=True, help="data folder")
+    parser.add_argument("--rows", type=int, default=512, help="held-out examples")
+    options = parser.parse_args()
+    import_tensorflow_quietly()
+    table = Table(
+        *("", "hidden states, largest", "mean of rows' largest"),
+        *("probability, largest", "mean", "decisions that differ"),
+    )
+    for name, drift in measure(options.run, options.data, options.rows).items():
+        table.add_row(name, *drift.row())
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
