@@ -5,7 +5,7 @@
 KerasHub's ElectraBackbone computes GELU by its tanh approximation, where we
 train with the exact one. The run is converted, and held-out rows whose masked
 tokens the run's generator has replaced go through both. Printed are the
-differences of the last hidden states at real tokens and of what the run's own
+absolute differences of the last hidden states at real tokens and of what the run's own
 head says of them; beside it the same for weights alone, with our GELU swapped.
 """
 
@@ -26,9 +26,10 @@ class Drift:
     """Differences, collected batch by batch."""
 
     def __init__(self) -> None:
-        self.hidden: list[np.ndarray] = []
+        self.largest: list[np.ndarray] = []
+        self.means: list[np.ndarray] = []
         self.probabilities: list[np.ndarray] = []
-        self.decisions = self.tokens = 0
+        self.changed = self.replaced = self.tokens = 0
 
     def add(self, ours: dict, theirs: dict, is_real: np.ndarray) -> None:
         """Adds one batch.
@@ -43,20 +44,25 @@ class Drift:
             for outputs in (ours, theirs)
         )
         difference = np.abs(first["hidden_states"] - second["hidden_states"])
-        self.hidden.append(difference.max(axis=-1))
+        self.largest.append(difference.max(axis=-1))
+        self.means.append(difference.mean(axis=-1))
         logits = first["replaced_logits"], second["replaced_logits"]
         chances = [1 / (1 + np.exp(-values)) for values in logits]
         self.probabilities.append(np.abs(chances[0] - chances[1]))
-        self.decisions += int(((logits[0] > 0) != (logits[1] > 0)).sum())
+        self.changed += int(((logits[0] > 0) != (logits[1] > 0)).sum())
+        self.replaced += int((logits[0] > 0).sum())
         self.tokens += int(is_real.sum())
 
     def row(self) -> list[str]:
         """Cells of the table."""
-        hidden, chances = map(np.concatenate, (self.hidden, self.probabilities))
+        largest, means, chances = map(
+            np.concatenate, (self.largest, self.means, self.probabilities)
+        )
         return [
-            *(f"{hidden.max():.1e}", f"{hidden.mean():.1e}"),
+            *(f"{largest.max():.1e}", f"{means.mean():.1e}"),
             *(f"{chances.max():.1e}", f"{chances.mean():.1e}"),
-            f"{self.decisions:,} of {self.tokens:,}",
+            f"{self.changed:,} of {self.tokens:,}",
+            f"{self.replaced:,}",
         ]
 
 
@@ -114,8 +120,8 @@ def main() -> None:
     options = parser.parse_args()
     import_tensorflow_quietly()
     table = Table(
-        *("", "hidden states, largest", "mean of rows' largest"),
-        *("probability, largest", "mean", "decisions that differ"),
+        *("", "hidden states, largest", "mean"),
+        *("probability, largest", "mean", "decisions that differ", "said replaced"),
     )
     for name, drift in measure(options.run, options.data, options.rows).items():
         table.add_row(name, *drift.row())

@@ -36,6 +36,22 @@ def test_any_source_is_converted(source: Path, target: str, tmp_path: Path) -> N
     assert open_pretrained(output).kind == target
 
 
+def test_a_run_becomes_presets_of_keras_hub(
+    run_folder: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    flags = [f"--run={run_folder}", "--to=keras_hub", f"--output={tmp_path / 'hub'}"]
+    assert convert.main([*flags, "--license=mit"]) == 0
+    assert capsys.readouterr().out.startswith(f"converted {run_folder} to ")
+    for network in ("discriminator", "generator"):
+        folder = tmp_path / "hub" / network
+        assert (folder / "model.weights.h5").is_file()
+        assert "Licence: mit\n" in (folder / "README.md").read_text()
+    before = sorted((tmp_path / "hub").rglob("*"))
+    assert convert.main(flags) == 2
+    assert "holds files" in capsys.readouterr().err
+    assert sorted((tmp_path / "hub").rglob("*")) == before
+
+
 def test_what_is_taken_for_granted_is_said(tmp_path: Path, capsys: Capture) -> None:
     source = Path(shutil.copytree(REFERENCE, tmp_path / "model"))
     (source / "config.json").unlink()

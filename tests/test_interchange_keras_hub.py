@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import socket
 from pathlib import Path
 
 import keras
@@ -98,8 +99,12 @@ def test_sizes_and_pooled_output_are_what_the_card_says(
     )
     card = (folder / "README.md").read_text("utf-8")
     assert yaml.safe_load(card.split("---\n")[1])["library_name"] == "keras-hub"
-    for text in ("ElectraBackbone.from_preset", "tanh approximation", "Unicode NFC"):
+    for text in (
+        *("ElectraBackbone.from_preset", "tanh approximation", "over 100 bytes"),
+        "Put it into Unicode NFC: the tokenizer does not.",
+    ):
         assert text in card
+    assert "the tokenizer does both" not in card
 
 
 def test_a_model_without_projection_and_lone_networks(tmp_path: Path) -> None:
@@ -153,6 +158,9 @@ def test_tokenizer_gives_the_same_ids(
     ]
     lines += ["", "  가\t나\n", "x" * 99, "가" * 99, "👍"]
     assert [list(ids) for ids in theirs(lines)] == ours.tokenize(lines).to_list()
+    # It splits at no white space but ASCII's, and takes words of up to 100 bytes.
+    assert theirs(["a\u3000a"])[0] == [1] != ours.tokenize(["a\u3000a"]).to_list()[0]
+    assert theirs(["a" * 101])[0] == [1] != ours.tokenize(["a" * 101]).to_list()[0]
     # It does not normalise: that is up to its caller.
     assert ours.tokenize(["\u1100\u1161"]).to_list() == [[1 if lower_case else 5]]
     assert theirs(["\u1100\u1161"])[0] == [1]
@@ -165,6 +173,39 @@ def test_another_backbone_is_refused_and_leaves_nothing(
     with pytest.raises(UsageError, match=r"pooler/kernel.*expected those of keras-hub"):
         convert(source, "keras_hub", tmp_path / "presets")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("entry", ["\u3000", "a\xa0", "a\rb"])
+def test_word_pieces_that_its_file_would_lose_are_refused(
+    source: Pretrained, tmp_path: Path, entry: str
+) -> None:
+    entries = list(source.vocabulary.entries)
+    entries[-2] = entry
+    other = dataclasses.replace(source, vocabulary=Vocabulary(tuple(entries)))
+    with pytest.raises(UsageError) as error:
+        convert(other, "keras_hub", tmp_path / "presets")
+    assert f"the word pieces {entry!a} of " in str(error.value)
+    assert "--to=huggingface" in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_preset_is_no_source(presets: Path) -> None:
+    for path in (presets, presets / "generator"):
+        with pytest.raises(UsageError, match="is a preset of KerasHub; expected"):
+            open_pretrained(path)
+
+
+def test_loading_needs_no_network(
+    presets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("a connection")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    for network in NETWORKS:
+        folder = str(presets / network)
+        assert hub.ElectraBackbone.from_preset(folder).count_params() > 0
+        assert hub.ElectraTokenizer.from_preset(folder).vocabulary_size() > 0
 
 
 def test_a_wide_model_is_written_by_blocks(

@@ -35,16 +35,18 @@ class Target:
         write: Writes into an empty folder; returns where each network lies.
         library: That loads it, as the hub's model cards name it.
         use: A section of the model card.
+        does_nfc: Whether its tokenizer puts text into NFC.
     """
 
     write: Callable[[Pretrained, Path], dict[str, Path]]
     library: str = "transformers"
     use: str = ""
+    does_nfc: bool = True
 
 
 TARGETS = {
     "huggingface": Target(write_huggingface),
-    "keras_hub": Target(write_keras_hub, "keras-hub", KERAS_HUB_USE),
+    "keras_hub": Target(write_keras_hub, "keras-hub", KERAS_HUB_USE, does_nfc=False),
     "tf1": Target(write_tf1),
 }
 
@@ -81,6 +83,7 @@ def convert(
                 license,
                 library=TARGETS[target].library,
                 use=TARGETS[target].use,
+                does_nfc=TARGETS[target].does_nfc,
             )
             write_text(folder / CARD_FILE, card)
     return output

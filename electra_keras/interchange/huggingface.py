@@ -25,6 +25,7 @@ from electra_keras.interchange.weights import ALL_ROWS, Weights
 
 WEIGHTS_FILE = "model.safetensors"
 NETWORKS = ("discriminator", "generator")
+_KERAS_HUB_WEIGHTS = "model.weights.h5"
 _BACKBONE = "electra."
 _TABLE = "electra.embeddings.word_embeddings.weight"
 _TIED = "generator_lm_head.weight"
@@ -137,6 +138,12 @@ def _weights_file(folder: Path) -> Path:
     path = folder / WEIGHTS_FILE
     if path.is_file():
         return path
+    if (folder / _KERAS_HUB_WEIGHTS).is_file():
+        raise UsageError(
+            f"{folder} is a preset of KerasHub",
+            expected="a format that is read; of a preset the heads are missing",
+            fix="Convert the model that it was made from.",
+        )
     others = sorted(p.name for p in folder.iterdir() if p.suffix in (".bin", ".h5"))
     if others:
         raise UsageError(

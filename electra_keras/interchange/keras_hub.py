@@ -47,8 +47,10 @@ def write_keras_hub(source: Pretrained, folder: Path) -> dict[str, Path]:
         The folder of each network.
 
     Raises:
-        UsageError: The installed KerasHub has another backbone.
+        UsageError: The installed KerasHub has another backbone, or its file of
+            word pieces cannot hold one of the model's.
     """
+    _check_vocabulary(source)
     folders = {}
     for network, weights in source.networks.items():
         folders[network] = folder / network
@@ -63,6 +65,20 @@ def write_keras_hub(source: Pretrained, folder: Path) -> dict[str, Path]:
         for path in folders[network].rglob("*"):
             sync(path)
     return folders
+
+
+def _check_vocabulary(source: Pretrained) -> None:
+    # It is read back line by line, without what is white at the end of a line;
+    # the ids of all later pieces could shift.
+    entries = source.vocabulary.entries
+    lost = [entry for entry in entries if entry != entry.rstrip() or "\r" in entry]
+    if lost:
+        raise UsageError(
+            f"the word pieces {', '.join(map(ascii, lost[:5]))} of {source.path}",
+            expected="none that ends in white space or holds a carriage return, "
+            "which KerasHub's vocabulary file would lose",
+            fix="Convert the model to another format, such as --to=huggingface.",
+        )
 
 
 def _backbone_arguments(

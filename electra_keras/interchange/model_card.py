@@ -44,7 +44,8 @@ tokenizer = keras_hub.models.ElectraTokenizer.from_preset("FOLDER")
   one, so hidden states differ a little.
 - `pooled_output` is tanh of the last hidden state of [CLS]: no layer for it was
   trained.
-- The tokenizer does not normalise: put text into Unicode NFC first.
+- The tokenizer makes a word of over 100 bytes [UNK], and does not split at white
+  space other than ASCII's.
 """
 
 
@@ -55,6 +56,7 @@ def model_card(
     *,
     library: str = "transformers",
     use: str = "",
+    does_nfc: bool = True,
 ) -> str:
     """Returns the text of README.md.
 
@@ -64,6 +66,7 @@ def model_card(
         license: Of the weights, such as "apache-2.0".
         library: That loads the model.
         use: A section that says how.
+        does_nfc: Whether the tokenizer beside it puts text into NFC.
     """
     # The hub knows the word "unknown", and refuses what names no licence.
     known = "unknown" if license == UNKNOWN_LICENSE else license
@@ -78,7 +81,8 @@ tags: [electra]
 
 Licence: {license}
 """
-    parts = [head, use, _intended_use(source, networks), _sizes(source, networks)]
+    intended_use = _intended_use(source, networks, does_nfc)
+    parts = [head, use, intended_use, _sizes(source, networks)]
     if source.run is None:
         name, kind = source.path.name, _FORMATS[source.kind]
         parts.append(f"## Origin\n\nConverted from {name}, {kind}, bit by bit. ")
@@ -89,7 +93,7 @@ Licence: {license}
     return "\n".join(part for part in parts if part)
 
 
-def _intended_use(source: Pretrained, networks: list[str]) -> str:
+def _intended_use(source: Pretrained, networks: list[str], does_nfc: bool) -> str:
     uses = []
     for network in networks:
         heads = source.networks[network].sizes.output_heads
@@ -97,13 +101,16 @@ def _intended_use(source: Pretrained, networks: list[str]) -> str:
             network = "masked_lm"
         uses.append(_USES[network])
     casing = "lower-cased, without accents" if source.tokenizer.lower_case else "cased"
+    text = f"Text is put into Unicode NFC and is {casing}; the tokenizer does both."
+    if not does_nfc:
+        text = f"Text is {casing}. Put it into Unicode NFC: the tokenizer does not."
     untrained = " Later positions were never trained." if source.run else ""
     return f"""\
 ## Intended use
 
 {" ".join(uses)}
 
-- Text is put into Unicode NFC and is {casing}; the tokenizer does both.
+- {text}
 - A row has at most {source.sequence_length:,} tokens, with [CLS] and [SEP].{untrained}
 - The model knows what is usual in its training text, with the mistakes and
   prejudices of that text. It does not know what is true.

@@ -10,11 +10,14 @@ import keras
 import numpy as np
 
 from electra_keras.interchange.keras_weights import KerasWeights, find_keras_weights
+from electra_keras.interchange.names import TensorName
+from electra_keras.interchange.weights import ALL_ROWS, Weights
 from electra_keras.models.weightless import build_weightless
-from electra_keras.objectives.shared.objective import Objective, ObjectiveSettings
+from electra_keras.objectives.shared.objective import ObjectiveSettings
 from electra_keras.objectives.shared.registry import find_objective
+from electra_keras.objectives.two_stage import TwoStageObjective
 from electra_keras.training.checkpoints import Checkpoint
-from electra_keras.training.saved_run import RunRecord, load_run
+from electra_keras.training.saved_run import RunRecord
 
 
 class CheckpointWeights(KerasWeights):
@@ -33,6 +36,29 @@ class CheckpointWeights(KerasWeights):
         return self.checkpoint.read_rows(variable, rows)
 
 
+class CopiedWeights(CheckpointWeights):
+    """A network that takes over embeddings and encoder of another one.
+
+    Args:
+        network: Built without weights; its head is its own.
+        checkpoint: Holds the head.
+        source: The other network. They have no head in common.
+    """
+
+    def __init__(
+        self, network: keras.Model, checkpoint: Checkpoint, source: Weights
+    ) -> None:
+        super().__init__(network, checkpoint)
+        self.source = source
+        self._copied = frozenset(source.sizes.names())
+
+    def read(self, name: TensorName, rows: slice = ALL_ROWS) -> np.ndarray:
+        """Reads a tensor of the head, or the other network's."""
+        if name in self._copied:
+            return self.source.read(name, rows)
+        return super().read(name, rows)
+
+
 def open_run_weights(record: RunRecord) -> tuple[dict[str, KerasWeights], list[str]]:
     """Opens the networks of a run, as `find_keras_weights`.
 
@@ -40,14 +66,17 @@ def open_run_weights(record: RunRecord) -> tuple[dict[str, KerasWeights], list[s
         ElectraError: The checkpoint does not hold the networks.
     """
     kind = find_objective(record.config.train.objective)
-    if kind.start is not Objective.start:
-        # It may change what was saved, so it is loaded as it would train on.
-        objective = load_run(record.folder).objective
-        return find_keras_weights(objective.networks)
     settings = ObjectiveSettings.of(record.config, record.vocabulary)
     networks = build_weightless(
         lambda: kind.build_networks(record.config.model, settings, seed=1)
     )
-    return find_keras_weights(
+    known, others = find_keras_weights(
         networks, lambda network: CheckpointWeights(network, record.checkpoint)
     )
+    is_two_stage = kind is TwoStageObjective
+    if is_two_stage and record.checkpoint.step == settings.generator_steps:
+        # What is saved at the boundary is from before the copy.
+        known["discriminator"] = CopiedWeights(
+            networks["discriminator"], record.checkpoint, known["generator"]
+        )
+    return known, others
