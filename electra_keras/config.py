@@ -78,7 +78,7 @@ class TrainConfig:
         uniform_generator: Samples are uniform over the vocabulary, without any
             generator.
         generator_steps: Of "two_stage": optimizer steps of the generator alone.
-            None: half of `train_steps`.
+            None: half of `train_steps`, in whole windows of `log_every_steps`.
         compat: "none", or "google": what we do otherwise than
             google-research/electra is done as there (docs/fidelity.md).
         sample_special_tokens: The generator may sample [PAD], [CLS] and others.
@@ -171,7 +171,8 @@ class TrainConfig:
         if self.objective != "two_stage":
             return 0
         if self.generator_steps is None:
-            return self.train_steps // 2
+            windows = max(1, self.train_steps // 2 // self.log_every_steps)
+            return windows * self.log_every_steps
         return self.generator_steps
 
 

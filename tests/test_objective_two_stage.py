@@ -134,7 +134,12 @@ def test_boundary_within_a_window_is_refused(tiny_model: ModelConfig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "window", "steps"), [({}, 100, 450), ({"generator_steps": 900}, 1, 9)]
+    ("settings", "window", "steps"),
+    [
+        ({"generator_steps": 450}, 100, 450),
+        ({"generator_steps": 900}, 1, 9),
+        ({}, 901, 901),
+    ],
 )
 def test_settings_of_a_run_are_checked(settings: Any, window: int, steps: int) -> None:
     train_config = TrainConfig(
@@ -148,6 +153,13 @@ def test_settings_of_a_run_are_checked(settings: Any, window: int, steps: int) -
     vocabulary: Any = None  # Not reached.
     with pytest.raises(UsageError, match=f"generator_steps {steps}.* of .*steps 900"):
         ObjectiveSettings.of(ExperimentConfig(train=train_config), vocabulary)
+
+
+def test_half_of_the_steps_is_half_of_the_windows() -> None:
+    config = TrainConfig(objective="two_stage", train_steps=900, log_every_steps=100)
+    assert config.effective_generator_steps == 400
+    config = dataclasses.replace(config, train_steps=800)
+    assert config.effective_generator_steps == 400
 
 
 def test_networks_and_settings_that_cannot_be_trained_so(
