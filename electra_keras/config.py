@@ -99,6 +99,9 @@ class TrainConfig:
         strategy: "none" (one device) or "mirrored" (all local devices).
         jit_compile: Compile forward and backward with XLA.
         steps_per_execution: Optimizer steps per call of the graph.
+        micro_batches: Parts in which each replica works through its share of a
+            batch, one after the other; their gradients make one optimizer step.
+            Takes less memory, not less time.
         log_every_steps: Optimizer steps between two points of the curves.
         evaluate_every_steps: Optimizer steps between held-out evaluations.
         evaluate_examples: At most so many held-out examples each time.
@@ -129,6 +132,7 @@ class TrainConfig:
     strategy: str = "none"
     jit_compile: bool = False
     steps_per_execution: int = 1
+    micro_batches: int = 1
     log_every_steps: int = 100
     evaluate_every_steps: int = 1_000
     evaluate_examples: int = 2_048

@@ -112,8 +112,14 @@ def test_measured_steps_give_the_time(
             "vocabulary sizes: 40 and 50; expected one size",
         ),
         (["--vocabulary_size=40", "--device=abacus"], "--device=abacus; expected one"),
-        (["--vocabulary_size=40", "--replicas=3"], "size 8 on 3 replicas; expected a"),
-        (["--vocabulary_size=40", "--replicas=0"], "size 8 on 0 replicas; expected a"),
+        (
+            ["--vocabulary_size=40", "--replicas=3"],
+            "size 8 on 3 replicas, each in 1 parts; expected a",
+        ),
+        (
+            ["--vocabulary_size=40", "--replicas=0"],
+            "size 8 on 0 replicas, each in 1 parts; expected a",
+        ),
         (
             ["--vocabulary_size=40", "--tokens_per_sec=0"],
             "--tokens_per_sec=0.0; expected a number above 0",

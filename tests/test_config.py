@@ -220,6 +220,7 @@ def test_fingerprint_changes_with_every_setting(section: str) -> None:
         "generator_fraction": 0.5,
         "jit_compile": True,
         "steps_per_execution": 2,
+        "micro_batches": 2,
         "vocabulary_size": 9,
         "sequence_length": 9,
         "hidden_dim": 512,

@@ -15,7 +15,7 @@ def measure(metrics: ElectraMetrics, batch: dict, outputs: dict, losses: dict) -
         "masked_tokens": tf.reduce_sum(batch["mask_weights"]),
         "real_tokens": tf.cast(tf.reduce_sum(batch["padding_mask"]), tf.float32),
     }
-    metrics.update(batch, outputs, losses, counts, counts)
+    metrics.update(batch, outputs, losses, counts, 1)
     return {metric.name: float(metric.result()) for metric in metrics.all}
 
 

@@ -106,7 +106,7 @@ def test_two_replicas_sum_up_to_the_batch(objective) -> None:
     metrics, shares = ElectraMetrics(objective), []
     for batch, outputs in zip(halves(BATCH), halves(make_outputs()), strict=True):
         losses = objective.losses(batch, outputs, counts)
-        metrics.update(batch, outputs, losses, objective.counts(batch), counts)
+        metrics.update(batch, outputs, losses, counts, 1)
         shares.append(losses)
     expected = (2 * math.log(4 / 3) + math.log(6)) / 8
     assert float(shares[1]["main_lm_loss"]) == pytest.approx(expected, rel=1e-5)

@@ -86,7 +86,7 @@ def test_metrics_of_two_replicas_are_those_of_the_batch(objective) -> None:
     metrics = ElectraMetrics(objective)
     for batch, outputs in zip(halves(BATCH), halves(outputs_by_hand()), strict=True):
         losses = objective.losses(batch, outputs, counts)
-        metrics.update(batch, outputs, losses, objective.counts(batch), counts)
+        metrics.update(batch, outputs, losses, counts, 1)
     values = {metric.name: float(metric.result()) for metric in metrics.all}
     assert values.pop("loss") == pytest.approx(LOSS / 2, rel=1e-4)  # Two updates.
     assert values == pytest.approx(

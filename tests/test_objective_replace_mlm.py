@@ -95,7 +95,7 @@ def test_two_replicas_sum_up_to_the_batch(objective) -> None:
     metrics, shares = ElectraMetrics(objective), []
     for batch, outputs in zip(halves(BATCH), halves(OUTPUTS), strict=True):
         losses = objective.losses(batch, outputs, counts)
-        metrics.update(batch, outputs, losses, objective.counts(batch), counts)
+        metrics.update(batch, outputs, losses, counts, 1)
         shares.append(losses)
     assert float(shares[1]["main_lm_loss"]) == pytest.approx(math.log(40) / 3, rel=1e-5)
     for name, value in whole.items():

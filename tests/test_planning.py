@@ -173,3 +173,14 @@ def test_every_device_has_a_name_of_its_own_and_another_is_refused() -> None:
     assert len(set(names)) == len(names) == 10
     with pytest.raises(UsageError, match=r"--device=h100; expected one of v100, "):
         find_device("h100")
+
+
+def test_parts_of_a_batch_take_less_memory_and_one_more_gradient() -> None:
+    whole = shallow_small("train.global_batch_size=32")
+    parts = shallow_small("train.global_batch_size=32", "train.micro_batches=4")
+    assert (whole.rows_per_replica, parts.rows_per_replica) == (32, 8)
+    assert parts.training.activations < whole.training.activations / 2
+    assert parts.training.gradients == 2 * whole.training.gradients
+    assert parts.train_flops == whole.train_flops
+    with pytest.raises(UsageError, match="1 replicas, each in 5 parts; expected a"):
+        shallow_small("train.global_batch_size=32", "train.micro_batches=5")

@@ -9,23 +9,24 @@ import pytest
 import tensorflow as tf
 
 from electra_keras.models.randomness import (
+    BatchRows,
     keep_mask,
     key_for,
     noise_key,
+    row_uniform,
     step_key,
-    uniform,
 )
 
 
 def draw(name: str = "a", seed: int = 1, step: int = 0, replica: int = 0) -> np.ndarray:
     with noise_key(step_key(seed, tf.constant(step), replica)):
-        return uniform([64], name).numpy()
+        return row_uniform(64, 1, name).numpy()
 
 
 def test_same_key_and_name_give_the_same_numbers() -> None:
     assert np.array_equal(draw(), draw())
     with noise_key(step_key(1, tf.constant(0), 0)):
-        first, second = uniform([64], "a"), uniform([64], "a")
+        first, second = row_uniform(64, 1, "a"), row_uniform(64, 1, "a")
     assert np.array_equal(first, second)
 
 
@@ -52,13 +53,13 @@ def test_without_a_key_the_error_says_what_to_do() -> None:
 def test_inner_key_ends_with_its_block_also_after_an_error() -> None:
     outer, inner = (step_key(1, tf.constant(step), 0) for step in (0, 1))
     with noise_key(outer):
-        before = uniform([8], "a")
+        before = row_uniform(8, 1, "a")
         with pytest.raises(ValueError, match="stop"), noise_key(inner):
-            assert not np.array_equal(before, uniform([8], "a"))
+            assert not np.array_equal(before, row_uniform(8, 1, "a"))
             raise ValueError("stop")
-        assert np.array_equal(before, uniform([8], "a"))
+        assert np.array_equal(before, row_uniform(8, 1, "a"))
     with pytest.raises(RuntimeError, match="no key is open"):
-        uniform([8], "a")
+        row_uniform(8, 1, "a")
 
 
 def test_key_is_open_in_its_own_thread_only() -> None:
@@ -82,7 +83,7 @@ def test_noise_is_the_same_in_a_graph_and_compiled(compiled: bool) -> None:
     @tf.function(jit_compile=compiled)
     def graph(step):
         with noise_key(step_key(1, step, 0)):
-            return uniform([64], "a"), keep_mask([5, 7], 0.3, "a")
+            return row_uniform(64, 1, "a"), keep_mask([5, 7], 0.3, "a")
 
     numbers, mask = graph(tf.constant(3))
     with noise_key(step_key(1, tf.constant(3), 0)):
@@ -92,11 +93,27 @@ def test_noise_is_the_same_in_a_graph_and_compiled(compiled: bool) -> None:
 
 def test_uniform_numbers_are_spread_evenly_below_1() -> None:
     with noise_key(step_key(1, tf.constant(0), 0)):
-        numbers = uniform([1000, 100], "a").numpy()
+        numbers = row_uniform(1000, 100, "a").numpy()
     assert numbers.min() >= 0.0 and numbers.max() <= 1.0 - 2.0**-23
     counts = np.bincount((numbers.ravel() * 20).astype(int), minlength=20)
     # 99.9% of chi-square with 19 degrees of freedom.
     assert ((counts - 5000) ** 2 / 5000).sum() < 43.8
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_rows_get_the_same_numbers_wherever_the_batch_is_cut(compiled: bool) -> None:
+    whole_key = step_key(1, tf.constant(0), 0)
+
+    @tf.function(jit_compile=compiled)
+    def part(first_row):
+        place = BatchRows(whole_key, first_row, 8)
+        with noise_key(step_key(1, tf.constant(0), first_row), place):
+            return row_uniform(2, 3, "a")
+
+    with noise_key(whole_key):
+        whole = row_uniform(8, 3, "a").numpy()
+    parts = [part(tf.constant(first)) for first in (0, 2, 4, 6)]
+    assert np.array_equal(np.concatenate(parts), whole)
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])

@@ -3,11 +3,16 @@
 Keras' own generators give every replica the same dropout and are in no
 checkpoint; here a key is opened for a step and each layer folds in its path,
 so that a resumed run draws what an uninterrupted one would have drawn.
+
+Dropout is drawn by each replica for itself. What decides on the training data,
+the generator's samples, is drawn by row of the whole batch, so that the batch
+is the same on one replica, on several and in parts.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 import zlib
 from collections.abc import Iterator
@@ -17,32 +22,57 @@ import tensorflow as tf
 # philox gives the same integers inside and outside XLA; the default does not.
 _ALGORITHM = "philox"
 
-_open_keys = threading.local()
+_open_noise = threading.local()
 
 
-def step_key(seed: int, step: tf.Tensor, replica_id: tf.Tensor | int) -> tf.Tensor:
-    """Makes the key of one step on one replica: int32 (2,).
+@dataclasses.dataclass(frozen=True)
+class BatchRows:
+    """Which rows of a global batch are at hand.
+
+    Attributes:
+        key: int32 (2,). The same for all rows of the batch.
+        first_row: integer (). Of those at hand.
+        global_rows: Of the batch over all replicas.
+    """
+
+    key: tf.Tensor
+    first_row: tf.Tensor | int
+    global_rows: int
+
+
+def step_key(seed: int, step: tf.Tensor, *parts: tf.Tensor | int) -> tf.Tensor:
+    """Makes the key of one step, or of a part of it: int32 (2,).
 
     Args:
         seed: Of the run.
         step: integer (). Global optimizer step.
-        replica_id: integer (). Which replica draws.
+        *parts: integer (). Which part draws, such as a replica.
     """
     key = tf.constant([seed, 0], tf.int32)
-    for data in (step, replica_id):
-        key = tf.random.fold_in(key, tf.cast(data, tf.int32), alg=_ALGORITHM)
+    for data in (step, *parts):
+        key = fold_in(key, data)
     return key
 
 
+def fold_in(key: tf.Tensor, data: tf.Tensor | int) -> tf.Tensor:
+    """Makes another key of a key and an integer (): int32 (2,)."""
+    return tf.random.fold_in(key, tf.cast(data, tf.int32), alg=_ALGORITHM)
+
+
 @contextlib.contextmanager
-def noise_key(key: tf.Tensor) -> Iterator[None]:
-    """Opens a key for every layer that is called inside, in this thread."""
-    previous = getattr(_open_keys, "key", None)
-    _open_keys.key = key
+def noise_key(key: tf.Tensor, rows: BatchRows | None = None) -> Iterator[None]:
+    """Opens a key for every layer that is called inside, in this thread.
+
+    Args:
+        key: int32 (2,).
+        rows: For `row_uniform`; None: the rows at hand are the batch.
+    """
+    previous = getattr(_open_noise, "value", None)
+    _open_noise.value = (key, rows)
     try:
         yield
     finally:
-        _open_keys.key = previous
+        _open_noise.value = previous
 
 
 def key_for(name: str) -> tf.Tensor:
@@ -51,29 +81,53 @@ def key_for(name: str) -> tf.Tensor:
     Raises:
         RuntimeError: No key is open.
     """
-    key = getattr(_open_keys, "key", None)
-    if key is None:
+    return _key_for(_opened(name)[0], name)
+
+
+def _opened(name: str) -> tuple[tf.Tensor, BatchRows | None]:
+    opened = getattr(_open_noise, "value", None)
+    if opened is None:
         raise RuntimeError(
             f"{name} needs noise and no key is open; call the model inside "
             "`with noise_key(step_key(seed, step, replica_id)):`, or with "
             "training=False."
         )
+    return opened
+
+
+def _key_for(key: tf.Tensor, name: str) -> tf.Tensor:
     data = zlib.crc32(name.encode()) & 0x7FFFFFFF
-    return tf.random.fold_in(key, tf.constant(data, tf.int32), alg=_ALGORITHM)
+    return fold_in(key, tf.constant(data, tf.int32))
 
 
-def uniform(shape: tf.Tensor | list[int], name: str) -> tf.Tensor:
+def row_uniform(rows: tf.Tensor | int, columns: int, name: str) -> tf.Tensor:
+    """Draws by row of the global batch: float32 (rows, columns) in [0, 1).
+
+    The numbers of all its rows are drawn, on every replica, and those of the
+    rows at hand are taken: only for what is small.
+
+    Args:
+        rows: At hand.
+        columns: Numbers for each.
+        name: Of the draw.
+
+    Raises:
+        RuntimeError: No key is open.
+    """
+    key, place = _opened(name)
+    if place is None:
+        return _uniform([rows, columns], _key_for(key, name))
+    drawn = _uniform([place.global_rows, columns], _key_for(place.key, name))
+    return tf.slice(drawn, [place.first_row, 0], [rows, columns])
+
+
+def _uniform(shape: list[tf.Tensor | int], key: tf.Tensor) -> tf.Tensor:
     """Draws float32 in [0, 1), at most 1 - 2**-23.
 
     From integers, since XLA turns the same bits into other floats.
     """
     bits = tf.random.stateless_uniform(
-        shape,
-        key_for(name),
-        minval=None,
-        maxval=None,
-        dtype=tf.uint32,
-        alg=_ALGORITHM,
+        shape, key, minval=None, maxval=None, dtype=tf.uint32, alg=_ALGORITHM
     )
     bits = tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32))
     return tf.cast(bits, tf.float32) * 2.0**-23

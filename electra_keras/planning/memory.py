@@ -84,21 +84,24 @@ def estimate_training(
     rows: int,
     row: RowSizes,
     settings: ActivationSettings,
+    *,
+    micro_batches: int = 1,
 ) -> TrainingMemory:
     """Estimates the memory of a training step, in the stage that takes most.
 
     Args:
         networks: All that there are.
         stages: Which of them a step trains.
-        rows: B, of one replica.
+        rows: B, that one replica works through at once.
         row: Sizes of a row.
         settings: Dtype and dropout.
+        micro_batches: Of a step; the gradients of several are summed up.
     """
     stages = [stage for stage in stages if stage.steps]
     moved = max(count_trained_parameters(stage.trained) for stage in stages)
     return TrainingMemory(
         weights=count_parameters(networks) * (_FLOAT32 + settings.cast_bytes),
-        gradients=moved * _FLOAT32,
+        gradients=moved * _FLOAT32 * min(micro_batches, 2),
         optimizer=2 * count_trained_parameters(networks) * _FLOAT32,
         activations=max(_activations(stage, rows, row, settings) for stage in stages),
     )

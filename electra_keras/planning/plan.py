@@ -37,7 +37,7 @@ class Plan:
         networks: What is trained.
         stages: Steps, and what they run.
         row: Sizes of a row.
-        rows_per_replica: Examples of a step on one device.
+        rows_per_replica: Examples that one device works through at once.
         training: Memory of one device.
         serving: Memory that `SERVED_TEXTS` full rows take.
         epochs: Passes over the given data, or None.
@@ -102,11 +102,13 @@ def make_plan(
     """
     config = _resolve(config, info, vocabulary_size)
     rows = config.train.global_batch_size
-    if replicas < 1 or rows % replicas:
+    parts = replicas * config.train.micro_batches
+    if replicas < 1 or rows % parts:
         raise UsageError(
-            f"train.global_batch_size {rows} on {replicas} replicas",
+            f"train.global_batch_size {rows} on {replicas} replicas, each in "
+            f"{config.train.micro_batches} parts",
             expected="a batch that splits evenly",
-            fix="Change --replicas or the batch size.",
+            fix="Change --replicas, the batch size or train.micro_batches.",
         )
     networks = outline_networks(config)
     stages = list_stages(config.train, networks)
@@ -126,8 +128,15 @@ def make_plan(
         networks=networks,
         stages=stages,
         row=row,
-        rows_per_replica=rows // replicas,
-        training=estimate_training(networks, stages, rows // replicas, row, settings),
+        rows_per_replica=rows // parts,
+        training=estimate_training(
+            networks,
+            stages,
+            rows // parts,
+            row,
+            settings,
+            micro_batches=config.train.micro_batches,
+        ),
         serving=estimate_serving(kept, SERVED_TEXTS, row.sequence_length),
         epochs=epochs,
         tokens=epochs * info.tokens("train") if info and epochs else tokens,

@@ -108,7 +108,7 @@ def _check_fits_memory(plan: Plan, rows: int) -> None:
     if tf.config.list_physical_devices("GPU"):
         return
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    needed = plan.peak_bytes(rows)
+    needed = plan.peak_bytes(-(-rows // plan.config.train.micro_batches))
     if needed > machine:
         fitting = max(1, int(rows * machine / needed / 2))
         raise UsageError(

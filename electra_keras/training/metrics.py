@@ -70,26 +70,26 @@ class ElectraMetrics:
         batch: Batch,
         outputs: Batch,
         losses: Batch,
-        local_counts: Batch,
         counts: Batch,
+        parts: int,
     ) -> None:
-        """Adds one batch of this replica.
+        """Adds one part of a batch: what a replica works through at once.
 
         Args:
-            batch: The masked batch, on this replica.
-            outputs: Of the objective's `forward`, on this replica.
-            losses: Of the objective's `losses`, on this replica.
-            local_counts: The objective's counts on this replica.
-            counts: The same, summed over replicas.
+            batch: The part, masked.
+            outputs: Of the objective's `forward`, on it.
+            losses: Of the objective's `losses`, on it.
+            counts: The objective's counts of the whole batch.
+            parts: Of the whole batch, on all replicas.
         """
+        local_counts = self._objective.counts(batch)
         for name, count in self._objective.loss_counts.items():
-            # A replica's share x global count is its plain sum of losses.
+            # A part's share x global count is its plain sum of losses.
             local_sum = losses[name] * counts[count]
             local_mean = tf.math.divide_no_nan(local_sum, local_counts[count])
             self._add(name, local_mean, local_counts[count])
-        # The same weight on every replica makes the sum of shares exact.
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        self._add("loss", losses["loss"] * replicas, counts["real_tokens"])
+        # The same weight for every part makes the sum of shares exact.
+        self._add("loss", losses["loss"] * parts, counts["real_tokens"])
 
         for group in self._groups:
             getattr(self, f"_update_{group}")(batch, outputs)

@@ -116,7 +116,7 @@ class ElectraAdamW(keras.optimizers.AdamW):
         return {**super().get_config(), "bias_correction": self.bias_correction}
 
     def _clip_gradients(self, grads):
-        grads = [_densify(gradient) for gradient in grads]
+        grads = [densify(gradient) for gradient in grads]
         replica = tf.distribute.get_replica_context()
         if replica is not None and replica.num_replicas_in_sync > 1:
             grads = replica.all_reduce(tf.distribute.ReduceOp.SUM, grads)
@@ -126,8 +126,8 @@ class ElectraAdamW(keras.optimizers.AdamW):
         return list(grads_and_vars)  # `_clip_gradients` has summed them.
 
 
-def _densify(gradient):
-    # The norm of IndexedSlices counts repeated rows one by one.
+def densify(gradient: Any) -> Any:
+    """Makes a plain tensor; the norm of IndexedSlices counts rows one by one."""
     if isinstance(gradient, tf.IndexedSlices):
         return tf.convert_to_tensor(gradient)
     return gradient

@@ -10,14 +10,16 @@ what makes it right, and `tests/test_pretrainer.py` holds them to it.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from electra_keras.models.randomness import noise_key, step_key
-from electra_keras.objectives.shared.objective import Batch, Objective
+from electra_keras.models.randomness import BatchRows, fold_in, noise_key, step_key
+from electra_keras.objectives.shared.objective import Batch, Objective, row_shape
 from electra_keras.training.metrics import ElectraMetrics
+from electra_keras.training.micro_batches import sum_over_parts
 from electra_keras.training.optimizer import ElectraAdamW
 
 # Keeps the noise of evaluation apart from every training step's.
@@ -45,6 +47,7 @@ class ElectraPretrainer(keras.Model):
         self.seed = seed
         self._electra_metrics = ElectraMetrics(objective)
         self.steps_per_execution: int = 1
+        self.micro_batches: int = 1
         self.train_function: Any = None
         self.test_function: Any = None
         self._uses_xla = False
@@ -57,6 +60,7 @@ class ElectraPretrainer(keras.Model):
         *,
         jit_compile: bool = False,
         steps_per_execution: int = 1,
+        micro_batches: int = 1,
         **kwargs: Any,
     ) -> None:
         """Sets the optimizer.
@@ -66,6 +70,9 @@ class ElectraPretrainer(keras.Model):
             jit_compile: Compile forward and backward with XLA. Reduction over
                 replicas and the update stay outside, where they must be.
             steps_per_execution: Optimizer steps per call of the graph.
+            micro_batches: Parts in which a replica works through its share of
+                a batch, one after the other, so that less memory is taken; their
+                gradients are summed up for one optimizer step.
             **kwargs: For `keras.Model.compile`.
         """
         super().compile(
@@ -75,6 +82,7 @@ class ElectraPretrainer(keras.Model):
             **kwargs,
         )
         self._uses_xla = jit_compile
+        self.micro_batches = micro_batches
         self._set_forward_backward()
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
@@ -129,47 +137,67 @@ class ElectraPretrainer(keras.Model):
 
     def train_step(self, batch: Batch) -> dict[str, tf.Tensor]:
         """One optimizer step on one replica's share of a batch."""
-        local_counts, counts = self._counts(batch)
-        key = self._key(self.optimizer.iterations)
-        losses, outputs, gradients = self._forward_backward(batch, counts, key)
+        counts = self._count(batch)
+        key = step_key(self.seed, self.optimizer.iterations)
+        first_part = self._replica_id() * self.micro_batches
+
+        def learn(part: Batch, index: tf.Tensor | int) -> list[Any]:
+            losses, outputs, gradients = self._forward_backward(
+                part, counts, key, first_part + index
+            )
+            parts = self._parts(self.micro_batches)
+            self._electra_metrics.update(part, outputs, losses, counts, parts)
+            return gradients
+
+        gradients = sum_over_parts(
+            learn, batch, self.micro_batches, self.trainable_variables
+        )
         self.optimizer.apply(gradients, self.trainable_variables)
-        return self._measure(batch, outputs, losses, local_counts, counts)
+        return self._results()
 
     def test_step(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Measures one batch; its own ids key the sampling noise."""
-        local_counts, counts = self._counts(batch)
-        key = self._key(tf.constant(_EVALUATION_STEP))
-        key = tf.random.fold_in(key, tf.reduce_sum(batch["token_ids"]), alg="philox")
-        with noise_key(key):
+        counts = self._count(batch)
+        replica = tf.distribute.get_replica_context()
+        ids = replica.all_reduce("SUM", tf.reduce_sum(batch["token_ids"]))
+        key = fold_in(step_key(self.seed, tf.constant(_EVALUATION_STEP)), ids)
+        with self._noise(key, self._replica_id(), batch, self._parts(1)):
             outputs = self.objective.forward(batch, training=False)
         losses = self.objective.losses(batch, outputs, counts)
-        return self._measure(batch, outputs, losses, local_counts, counts)
+        self._electra_metrics.update(batch, outputs, losses, counts, self._parts(1))
+        return self._results()
 
-    def _losses_and_gradients(self, batch: Batch, counts: Batch, key: tf.Tensor):
-        with tf.GradientTape() as tape, noise_key(key):
+    def _losses_and_gradients(
+        self, batch: Batch, counts: Batch, key: tf.Tensor, part: tf.Tensor
+    ):
+        parts = self._parts(self.micro_batches)
+        with tf.GradientTape() as tape, self._noise(key, part, batch, parts):
             outputs = self.objective.forward(batch, training=True)
             losses = self.objective.losses(batch, outputs, counts)
         variables = [variable.value for variable in self.trainable_variables]
         return losses, outputs, tape.gradient(losses["loss"], variables)
 
-    def _counts(self, batch: Batch) -> tuple[Batch, Batch]:
-        local_counts = self.objective.counts(batch)
+    def _count(self, batch: Batch) -> Batch:
+        """Counts of the whole batch, on all replicas."""
         replica = tf.distribute.get_replica_context()
-        return local_counts, replica.all_reduce("SUM", local_counts)
+        return replica.all_reduce("SUM", self.objective.counts(batch))
 
-    def _key(self, step: tf.Tensor) -> tf.Tensor:
-        replica = tf.distribute.get_replica_context()
-        return step_key(self.seed, step, replica.replica_id_in_sync_group)
+    def _replica_id(self) -> tf.Tensor | int:
+        return tf.distribute.get_replica_context().replica_id_in_sync_group
 
-    def _measure(
-        self,
-        batch: Batch,
-        outputs: Batch,
-        losses: Batch,
-        local_counts: Batch,
-        counts: Batch,
-    ) -> dict[str, tf.Tensor]:
-        self._electra_metrics.update(batch, outputs, losses, local_counts, counts)
+    def _parts(self, micro_batches: int) -> int:
+        """Parts that a batch is worked through in, on all replicas."""
+        return self.distribute_strategy.num_replicas_in_sync * micro_batches
+
+    def _noise(
+        self, key: tf.Tensor, part: tf.Tensor | int, batch: Batch, parts: int
+    ) -> contextlib.AbstractContextManager[None]:
+        """Opens what is drawn from in one part of a batch, of so many."""
+        rows, _ = row_shape(batch["token_ids"])
+        place = BatchRows(fold_in(key, 0), part * rows, parts * rows)
+        return noise_key(fold_in(key, part), place)
+
+    def _results(self) -> dict[str, tf.Tensor]:
         return {metric.name: metric.result() for metric in self.metrics}
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:

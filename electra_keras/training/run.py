@@ -158,6 +158,7 @@ def build_pretrainer(
         optimizer=make_optimizer(config.train, pretrainer),
         jit_compile=config.train.jit_compile,
         steps_per_execution=config.train.steps_per_execution,
+        micro_batches=config.train.micro_batches,
     )
     return pretrainer
 

@@ -15,7 +15,8 @@ def make_strategy(config: TrainConfig) -> tf.distribute.Strategy:
     """Makes the strategy and checks that the batch splits evenly.
 
     Raises:
-        UsageError: `global_batch_size` is no multiple of the replicas.
+        UsageError: `global_batch_size` is no multiple of the replicas and the
+            parts in which each works through its share.
     """
     if config.strategy == "mirrored":
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
@@ -24,11 +25,12 @@ def make_strategy(config: TrainConfig) -> tf.distribute.Strategy:
     else:
         strategy = tf.distribute.get_strategy()
     replicas = strategy.num_replicas_in_sync
-    if config.global_batch_size % replicas:
+    parts = replicas * config.micro_batches
+    if config.global_batch_size % parts:
         raise UsageError(
             f"train.global_batch_size {config.global_batch_size} on {replicas} "
-            "replicas",
-            expected=f"a multiple of {replicas}",
-            fix="Change the batch size.",
+            f"replicas, each in {config.micro_batches} parts",
+            expected=f"a multiple of {parts}",
+            fix="Change the batch size, or train.micro_batches.",
         )
     return strategy

@@ -16,7 +16,7 @@ from electra_keras.config import ExperimentConfig, TrainConfig
 from electra_keras.data.vocabulary import Vocabulary
 from electra_keras.errors import UsageError
 from electra_keras.model_config import ModelConfig
-from electra_keras.models.randomness import uniform
+from electra_keras.models.randomness import row_uniform
 from electra_keras.objectives.shared.corruption import corrupt_tokens, sample_tokens
 
 Batch = dict[str, tf.Tensor]
@@ -194,7 +194,7 @@ class Objective(abc.ABC):
             states = {"generator_hidden_states": said["hidden_states"]}
         sampled_ids = sample_tokens(
             mask_logits,
-            uniform(tf.shape(batch["mask_positions"]), "sample_tokens"),
+            row_uniform(*row_shape(batch["mask_positions"]), "sample_tokens"),
             unsampled_token_ids=settings.unsampled_token_ids,
             temperature=settings.temperature,
             disallowed_ids=batch["mask_ids"] if settings.disallow_correct else None,
@@ -217,6 +217,12 @@ class Objective(abc.ABC):
         embeddings = self.networks["discriminator"].get_layer("embeddings")
         shape = tf.shape(batch["mask_positions"])
         return tf.zeros([shape[0], shape[1], embeddings.vocabulary_size])
+
+
+def row_shape(values: tf.Tensor) -> tuple[tf.Tensor | int, int]:
+    """Rows and columns of (B, N); both static where they are known."""
+    rows, columns = values.shape
+    return tf.shape(values)[0] if rows is None else rows, columns
 
 
 def about_rows(batch: Batch) -> Batch:
