@@ -95,7 +95,9 @@ def draw(folders: dict[str, Path], path: Path) -> None:
         rows = History(folder).rows("validation")
         losses = [key for key in rows[-1] if key.endswith("_loss")]
         for key in losses:
-            axis.plot([r["step"] for r in rows], [r[key] for r in rows], label=key)
+            # The first of two stages has other losses than the second.
+            points = [(row["step"], row[key]) for row in rows if key in row]
+            axis.plot(*zip(*points, strict=True), label=key)
         axis.set_title(name, fontsize=10)
         axis.set_xlabel("optimizer step")
         axis.grid(alpha=0.3)
