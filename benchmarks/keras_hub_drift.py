@@ -7,6 +7,8 @@ train with the exact one. The run is converted, and held-out rows whose masked
 tokens the run's generator has replaced go through both. Printed are the
 absolute differences of the last hidden states at real tokens and of what the run's own
 head says of them; beside it the same for weights alone, with our GELU swapped.
+Decisions are taken at probability 0.5, and where as many tokens are said to be
+replaced as are: a young network says it of none at 0.5.
 """
 
 from __future__ import annotations
@@ -28,16 +30,19 @@ class Drift:
     def __init__(self) -> None:
         self.largest: list[np.ndarray] = []
         self.means: list[np.ndarray] = []
-        self.probabilities: list[np.ndarray] = []
-        self.changed = self.replaced = self.tokens = 0
+        self.logits: list[np.ndarray] = []
+        self.replaced_tokens = 0
 
-    def add(self, ours: dict, theirs: dict, is_real: np.ndarray) -> None:
+    def add(
+        self, ours: dict, theirs: dict, is_real: np.ndarray, is_replaced: np.ndarray
+    ) -> None:
         """Adds one batch.
 
         Args:
             ours: `hidden_states` (B, S, H) and `replaced_logits` (B, S).
             theirs: The same.
             is_real: bool (B, S).
+            is_replaced: int32 (B, S).
         """
         first, second = (
             {name: value.numpy()[is_real] for name, value in outputs.items()}
@@ -46,24 +51,30 @@ class Drift:
         difference = np.abs(first["hidden_states"] - second["hidden_states"])
         self.largest.append(difference.max(axis=-1))
         self.means.append(difference.mean(axis=-1))
-        logits = first["replaced_logits"], second["replaced_logits"]
-        chances = [1 / (1 + np.exp(-values)) for values in logits]
-        self.probabilities.append(np.abs(chances[0] - chances[1]))
-        self.changed += int(((logits[0] > 0) != (logits[1] > 0)).sum())
-        self.replaced += int((logits[0] > 0).sum())
-        self.tokens += int(is_real.sum())
+        self.logits.append(
+            np.stack([first["replaced_logits"], second["replaced_logits"]])
+        )
+        self.replaced_tokens += int(is_replaced[is_real].sum())
 
     def row(self) -> list[str]:
         """Cells of the table."""
-        largest, means, chances = map(
-            np.concatenate, (self.largest, self.means, self.probabilities)
-        )
+        largest, means = map(np.concatenate, (self.largest, self.means))
+        logits = np.concatenate(self.logits, axis=1)
+        ours, theirs = 1 / (1 + np.exp(-logits))
+        chances = np.abs(ours - theirs)
+        rate = self.replaced_tokens / logits.shape[1]
         return [
             *(f"{largest.max():.1e}", f"{means.mean():.1e}"),
             *(f"{chances.max():.1e}", f"{chances.mean():.1e}"),
-            f"{self.changed:,} of {self.tokens:,}",
-            f"{self.replaced:,}",
+            _compare(logits, 0.0),
+            _compare(logits, float(np.quantile(logits[0], 1 - rate))),
         ]
+
+
+def _compare(logits: np.ndarray, threshold: float) -> str:
+    """Counts decisions that differ, and those that said replaced."""
+    ours, theirs = logits > threshold
+    return f"{(ours != theirs).sum():,} ({ours.sum():,} of {len(ours):,})"
 
 
 def measure(run_folder: str, data: str, rows: int) -> dict[str, Drift]:
@@ -94,10 +105,11 @@ def measure(run_folder: str, data: str, rows: int) -> dict[str, Drift]:
     )
     for batch in batches:
         with noise_key(step_key(1, tf.constant(0), 0)):
-            token_ids = exact.generate(batch, training=False)["corrupted_token_ids"]
+            generated = exact.generate(batch, training=False)
         inputs = {name: batch[name] for name in ("segment_ids", "padding_mask")}
-        inputs["token_ids"] = token_ids
+        inputs["token_ids"] = generated["corrupted_token_ids"]
         is_real = batch["padding_mask"].numpy() == 1
+        is_replaced = generated["is_replaced"].numpy()
         hidden = backbone(inputs)["sequence_output"]
         for name, network in zip(
             found, (exact.networks["discriminator"], swapped), strict=True
@@ -105,7 +117,8 @@ def measure(run_folder: str, data: str, rows: int) -> dict[str, Drift]:
             # The head's GELU is the run's own in the first row.
             head = network.get_layer("replaced_token_head")
             theirs = {"hidden_states": hidden, "replaced_logits": head(hidden)}
-            found[name].add(network(inputs, training=False), theirs, is_real)
+            ours = network(inputs, training=False)
+            found[name].add(ours, theirs, is_real, is_replaced)
     return found
 
 
@@ -121,7 +134,8 @@ def main() -> None:
     import_tensorflow_quietly()
     table = Table(
         *("", "hidden states, largest", "mean"),
-        *("probability, largest", "mean", "decisions that differ", "said replaced"),
+        *("probability, largest", "mean", "differ at 0.5 (said replaced)"),
+        "differ at the true rate",
     )
     for name, drift in measure(options.run, options.data, options.rows).items():
         table.add_row(name, *drift.row())

@@ -20,8 +20,10 @@ from electra_keras.errors import UsageError
 from electra_keras.interchange import keras_hub
 from electra_keras.interchange.conversion import convert
 from electra_keras.interchange.initial_weights import import_networks
+from electra_keras.interchange.keras_weights import find_keras_weights
 from electra_keras.interchange.sources import Pretrained, open_pretrained
 from electra_keras.models import layers
+from electra_keras.models.networks import build_replaced_token_networks
 
 hub = pytest.importorskip("keras_hub").models
 DATA = Path(__file__).parent / "data"
@@ -107,14 +109,34 @@ def test_sizes_and_pooled_output_are_what_the_card_says(
     assert "the tokenizer does both" not in card
 
 
-def test_a_model_without_projection_and_lone_networks(tmp_path: Path) -> None:
-    """The golden generator alone: a width of its own, and a smaller embedding."""
+def test_a_lone_generator_is_one_preset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened = open_pretrained(GOLDEN / "generator")
     folder = convert(opened, "keras_hub", tmp_path / "one")
     assert [path.name for path in folder.iterdir()] == ["generator"]
-    assert hub.ElectraBackbone.from_preset(str(folder / "generator")).vocab_size == (
-        opened.model.vocabulary_size
-    )
+    monkeypatch.setattr(layers, "gelu", tanh_gelu)
+    assert largest_difference(opened, folder, "generator") < 1e-5
+
+
+def test_a_model_without_projection(
+    source: Pretrained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the base size: embeddings as wide as the discriminator. Biases are not 0."""
+    model = dataclasses.replace(source.model, embedding_dim=source.model.hidden_dim)
+    networks = build_replaced_token_networks(model, seed=1)
+    random = np.random.default_rng(1)
+    for variable in {id(v): v for n in networks.values() for v in n.variables}.values():
+        variable.assign_add(random.normal(0.0, 0.1, variable.shape))
+    known, _ = find_keras_weights(networks)
+    opened = dataclasses.replace(source, networks=known, model=model)
+    folder = convert(opened, "keras_hub", tmp_path / "presets")
+    monkeypatch.setattr(layers, "gelu", tanh_gelu)
+    for network in NETWORKS:
+        backbone = hub.ElectraBackbone.from_preset(str(folder / network))
+        is_projected = network == "generator"
+        assert hasattr(backbone, "embeddings_projection") == is_projected
+        assert largest_difference(opened, folder, network) < 1e-5
 
 
 def test_a_run_becomes_presets(run_folder: Path, tmp_path: Path) -> None:
@@ -158,9 +180,15 @@ def test_tokenizer_gives_the_same_ids(
     ]
     lines += ["", "  가\t나\n", "x" * 99, "가" * 99, "👍"]
     assert [list(ids) for ids in theirs(lines)] == ours.tokenize(lines).to_list()
+    # In a pipeline of tf.data KerasHub tokenizes by other code.
+    batches = tf.data.Dataset.from_tensors(lines).map(theirs)
+    assert next(iter(batches)).to_list() == ours.tokenize(lines).to_list()
     # It splits at no white space but ASCII's, and takes words of up to 100 bytes.
     assert theirs(["a\u3000a"])[0] == [1] != ours.tokenize(["a\u3000a"]).to_list()[0]
     assert theirs(["a" * 101])[0] == [1] != ours.tokenize(["a" * 101]).to_list()[0]
+    # Lower-casing, it splits at format characters, where ours joins.
+    joined = ours.tokenize(["a\u200ba"]).to_list()[0]
+    assert (list(theirs(["a\u200ba"])[0]) == joined) != lower_case
     # It does not normalise: that is up to its caller.
     assert ours.tokenize(["\u1100\u1161"]).to_list() == [[1 if lower_case else 5]]
     assert theirs(["\u1100\u1161"])[0] == [1]

@@ -166,7 +166,6 @@ alone = make_strategy(config)
 # One only: two strategies in a process share the keys of their collectives.
 both = make_strategy(dataclasses.replace(config, strategy="mirrored"))
 ways = [(alone, {{}}), (alone, {{"micro_batches": 2}}), (both, {{}})]
-ways += [(both, {{"steps_per_execution": 3}}), (both, {{"micro_batches": 2}})]
 ways += [(both, {{"micro_batches": 4, "steps_per_execution": 3, "jit_compile": True}})]
 for strategy, way in ways:
     with strategy.scope():
@@ -186,7 +185,7 @@ for strategy, way in ways:
     logs = {{k: v[0] for k, v in history.items()}}
     runs.append((strategy.num_replicas_in_sync, weights, logs, values))
 
-assert [replicas for replicas, *_ in runs] == [1, 1, 2, 2, 2, 2]
+assert [replicas for replicas, *_ in runs] == [1, 1, 2, 2]
 alone = runs[0]
 for (_, weights, logs, values), (_, way) in zip(runs[1:], ways[1:]):
     difference = max(np.abs(a - b).max() for a, b in zip(alone[1], weights))

@@ -45,7 +45,8 @@ tokenizer = keras_hub.models.ElectraTokenizer.from_preset("FOLDER")
 - `pooled_output` is tanh of the last hidden state of [CLS]: no layer for it was
   trained.
 - The tokenizer makes a word of over 100 bytes [UNK], and does not split at white
-  space other than ASCII's.
+  space other than ASCII's. If it lower-cases, it splits at format characters
+  such as the zero-width space, and leaves signs such as … whole; training did not.
 """
 
 
