@@ -44,7 +44,7 @@ texts = st.lists(st.sampled_from(PIECES), max_size=24).map("".join)
 @pytest.mark.parametrize(
     "clean", [scrub, PRESETS["korean_chat"].clean], ids=["scrub", "korean_chat"]
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(text=texts)
 def test_few_lines_or_the_whole_text_give_the_same(clean, text: str) -> None:
     text = normalize_text(text)
