@@ -139,11 +139,8 @@ def line_spans(
     Returns:
         Start and stop of each line, without the line ends.
     """
-    return _spans(_line_ends(points), points.size)
-
-
-def _line_ends(points: NDArray[np.uint32]) -> NDArray[np.int64]:
-    return np.flatnonzero((points == SEPARATOR) | (points == _LINE_END))
+    ends = np.flatnonzero((points == SEPARATOR) | (points == _LINE_END))
+    return _spans(ends, points.size)
 
 
 def _spans(
@@ -175,22 +172,19 @@ class JoinedText:
     @functools.cached_property
     def documents(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Start and stop of each document."""
-        ends = self._line_ends[self.is_last_line[:-1]]
-        return _spans(ends, self.points.size)
+        _, line_stops = self.lines
+        return _spans(line_stops[self.is_last_line][:-1], self.points.size)
 
     @functools.cached_property
     def lines(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Start and stop of each line."""
-        return _spans(self._line_ends, self.points.size)
+        return line_spans(self.points)
 
     @functools.cached_property
     def is_last_line(self) -> NDArray[np.bool_]:
         """Of each line, whether its document ends with it."""
-        return np.append(self.points[self._line_ends] == SEPARATOR, True)
-
-    @functools.cached_property
-    def _line_ends(self) -> NDArray[np.int64]:
-        return _line_ends(self.points)
+        _, stops = self.lines
+        return np.append(self.points[stops[:-1]] == SEPARATOR, True)
 
 
 # Stages that follow each other look at the same text.

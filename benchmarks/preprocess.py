@@ -19,8 +19,9 @@ is a folder of plain text, {vocabulary} a vocab.txt and {output} a folder:
     --peer_command='python build_pretraining_dataset.py --corpus-dir {input}
         --vocab-file {vocabulary} --output-dir {output} --no-lower-case'
 
-With --memory the job runs on 60 and 600 MB instead, made of the input repeated
-with a line of its own in each document, and the growth of the peak is printed.
+With --repeated the input is repeated up to --megabytes, with a line of its own in
+each document, so that the start weighs less. With --memory the job runs on 60 and
+600 MB instead, made the same way, and the growth of the peak is printed.
 """
 
 from __future__ import annotations
@@ -201,7 +202,9 @@ def _import_secs(repetitions: int) -> float:
 def compare_variants(bench: Bench, folder: Path, options: argparse.Namespace) -> Table:
     """Measures all variants, and the peer."""
     text = read_text(options.input, int(options.megabytes * 1e6))
-    corpus = Corpus(folder / "corpus", [text])
+    size_bytes = int(options.megabytes * 1e6)
+    blocks = repeat_text(text, size_bytes) if options.repeated else [text]
+    corpus = Corpus(folder / "corpus", blocks)
     start = Corpus(folder / "start", [_cut(text, _START_BYTES)])
     variants = [*options.variants, *([_PEER] if options.peer_command else [])]
     # In turns: a machine that gets slower does so for all.
@@ -271,6 +274,7 @@ def _parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--sequence_length", type=int, default=128, help="tokens")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--peer_command", default="", help="another program to run")
+    parser.add_argument("--repeated", action="store_true", help="see above")
     parser.add_argument("--memory", action="store_true", help="measure the peak only")
     parser.add_argument(
         "--memory_megabytes", type=float, nargs=2, default=[60.0, 600.0]

@@ -147,8 +147,6 @@ def _find_suspects(codes: np.ndarray) -> np.ndarray:
     kinds = _suspect_table().take(codes)
     where = np.flatnonzero(kinds)
     kinds = kinds[where]
-    digits = where[kinds == _DIGIT]
-    spread = digits[_MIN_DIGITS - 1 :] - digits[: 1 - _MIN_DIGITS]
     zeros = where[kinds == _ZERO]
     zeros = zeros[zeros < len(codes) - 2]
     is_start = np.isin(codes[zeros + 1], code_points("1일"))
@@ -157,11 +155,17 @@ def _find_suspects(codes: np.ndarray) -> np.ndarray:
         np.concatenate(
             (
                 where[kinds == _SIGN],
-                digits[: 1 - _MIN_DIGITS][spread <= _MAX_SPREAD],
+                _find_crowds(where[kinds == _DIGIT]),
                 zeros[is_start],
             )
         )
     )
+
+
+def _find_crowds(digits: np.ndarray) -> np.ndarray:
+    """Returns the places of digits from which on many are close together."""
+    firsts = digits[: 1 - _MIN_DIGITS]
+    return firsts[digits[_MIN_DIGITS - 1 :] - firsts <= _MAX_SPREAD]
 
 
 def _scrub_lines(text: str, counts: Counter[str]) -> str:
@@ -190,11 +194,10 @@ def _scrub_kakao_ids(text: str, counts: Counter[str]) -> str:
 
 def _scrub_numbers(text: str, counts: Counter[str]) -> str:
     """Replaces numbers, which stand where many digits are close together."""
-    where = np.flatnonzero(code_points(text) - np.uint32(ord("0")) < 10)
-    spread = where[_MIN_DIGITS - 1 :] - where[: 1 - _MIN_DIGITS]
+    digits = np.flatnonzero(code_points(text) - np.uint32(ord("0")) < 10)
     parts: list[str] = []
     end = stop = 0
-    for start in where[: 1 - _MIN_DIGITS][spread <= _MAX_SPREAD].tolist():
+    for start in _find_crowds(digits).tolist():
         if start < stop:
             continue
         stop = start

@@ -73,17 +73,18 @@ def convert(
         UsageError: `output` holds something.
     """
     output = Path(output)
+    form = TARGETS[target]
     with new_folder(output) as partial:
-        folders = TARGETS[target].write(source, partial)
+        folders = form.write(source, partial)
         for folder in set(folders.values()):
             networks = [name for name, path in folders.items() if path == folder]
             card = model_card(
                 source,
                 networks,
                 license,
-                library=TARGETS[target].library,
-                use=TARGETS[target].use,
-                does_nfc=TARGETS[target].does_nfc,
+                library=form.library,
+                use=form.use,
+                does_nfc=form.does_nfc,
             )
             write_text(folder / CARD_FILE, card)
     return output

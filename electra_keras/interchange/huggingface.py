@@ -18,6 +18,9 @@ from electra_keras.interchange.huggingface_config import (
     HuggingFaceConfig,
     read_config,
 )
+from electra_keras.interchange.keras_hub_names import (
+    WEIGHTS_FILE as PRESET_WEIGHTS_FILE,
+)
 from electra_keras.interchange.names import HEADS, MASKED_LM_HEAD, TensorName
 from electra_keras.interchange.safetensors import SafetensorsFile
 from electra_keras.interchange.sizes import Shape, check_tensors, find_heads
@@ -25,7 +28,6 @@ from electra_keras.interchange.weights import ALL_ROWS, Weights
 
 WEIGHTS_FILE = "model.safetensors"
 NETWORKS = ("discriminator", "generator")
-_KERAS_HUB_WEIGHTS = "model.weights.h5"
 _BACKBONE = "electra."
 _TABLE = "electra.embeddings.word_embeddings.weight"
 _TIED = "generator_lm_head.weight"
@@ -138,7 +140,7 @@ def _weights_file(folder: Path) -> Path:
     path = folder / WEIGHTS_FILE
     if path.is_file():
         return path
-    if (folder / _KERAS_HUB_WEIGHTS).is_file():
+    if (folder / PRESET_WEIGHTS_FILE).is_file():
         raise UsageError(
             f"{folder} is a preset of KerasHub",
             expected="a format that is read; of a preset the heads are missing",

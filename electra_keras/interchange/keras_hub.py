@@ -20,14 +20,17 @@ import numpy as np
 
 from electra_keras.errors import UsageError
 from electra_keras.interchange.huggingface_config import read_json
-from electra_keras.interchange.keras_hub_names import backbone_shape, backbone_tensors
+from electra_keras.interchange.keras_hub_names import (
+    WEIGHTS_FILE,
+    backbone_shape,
+    backbone_tensors,
+)
 from electra_keras.interchange.sources import Pretrained
 from electra_keras.interchange.weights import Weights
 from electra_keras.whole_files import sync, write_text
 
 CONFIG_FILE = "config.json"
 METADATA_FILE = "metadata.json"
-WEIGHTS_FILE = "model.weights.h5"
 # A backbone's layer of its own, for its pooled output of the first token.
 _POOLER = ("pooled_dense/kernel", "pooled_dense/bias")
 

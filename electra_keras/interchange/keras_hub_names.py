@@ -9,6 +9,7 @@ from __future__ import annotations
 from electra_keras.interchange.names import TensorName
 from electra_keras.interchange.sizes import NetworkSizes, Shape
 
+WEIGHTS_FILE = "model.weights.h5"
 _ATTENTION = "self_attention_layer"
 _QUERY_KEY_VALUE = ("query", "key", "value")
 _BLOCK_PARTS = {

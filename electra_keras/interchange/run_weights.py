@@ -15,7 +15,6 @@ from electra_keras.interchange.weights import ALL_ROWS, Weights
 from electra_keras.models.weightless import build_weightless
 from electra_keras.objectives.shared.objective import ObjectiveSettings
 from electra_keras.objectives.shared.registry import find_objective
-from electra_keras.objectives.two_stage import TwoStageObjective
 from electra_keras.training.checkpoints import Checkpoint
 from electra_keras.training.saved_run import RunRecord
 
@@ -73,10 +72,6 @@ def open_run_weights(record: RunRecord) -> tuple[dict[str, KerasWeights], list[s
     known, others = find_keras_weights(
         networks, lambda network: CheckpointWeights(network, record.checkpoint)
     )
-    is_two_stage = kind is TwoStageObjective
-    if is_two_stage and record.checkpoint.step == settings.generator_steps:
-        # What is saved at the boundary is from before the copy.
-        known["discriminator"] = CopiedWeights(
-            networks["discriminator"], record.checkpoint, known["generator"]
-        )
+    for copy, original in kind.copies(settings, record.checkpoint.step).items():
+        known[copy] = CopiedWeights(networks[copy], record.checkpoint, known[original])
     return known, others

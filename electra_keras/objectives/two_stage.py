@@ -70,6 +70,13 @@ class TwoStageObjective(Objective):
             )
         return build_replaced_token_networks(config, seed=seed)
 
+    @classmethod
+    def copies(cls, settings: ObjectiveSettings, step: int) -> dict[str, str]:
+        """At the boundary the discriminator becomes a copy of the generator."""
+        if step == settings.generator_steps:
+            return {"discriminator": "generator"}
+        return {}
+
     def start(self, step: int) -> bool:
         """Enters the stage of a step; at the boundary, copies the weights.
 
@@ -86,8 +93,8 @@ class TwoStageObjective(Objective):
                 expected=f"a window of steps that ends at generator_steps {boundary:,}",
                 fix="Make generator_steps a multiple of the steps of a window.",
             )
-        if step == boundary:
-            copy_weights(self.networks["generator"], self.networks["discriminator"])
+        for copy, original in self.copies(self.settings, step).items():
+            copy_weights(self.networks[original], self.networks[copy])
         stage = "generator" if step < boundary else "discriminator"
         # Before the first start nothing has been trained, and nothing is traced.
         is_other = stage != self.stage

@@ -13,9 +13,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from electra_keras.objectives.shared.objective import Batch
 from electra_keras.training.optimizer import densify
-
-Batch = dict[str, tf.Tensor]
 
 
 def sum_over_parts(

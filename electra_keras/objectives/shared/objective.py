@@ -146,6 +146,14 @@ class Objective(abc.ABC):
             summed over replicas they are the batch's losses.
         """
 
+    @classmethod
+    def copies(cls, settings: ObjectiveSettings, step: int) -> dict[str, str]:
+        """Says which networks `start` fills at a step, and from which other one.
+
+        A checkpoint of that step is from before.
+        """
+        return {}
+
     def start(self, step: int) -> bool:
         """Prepares the networks for training on from an optimizer step.
 
