@@ -97,7 +97,10 @@ class TrainConfig:
         clip_norm: Bound of the gradients' global norm.
         seed: Of initial weights, data order, masks, dropout and sampling.
         strategy: "none" (one device) or "mirrored" (all local devices).
-        jit_compile: Compile forward and backward with XLA.
+        jit_compile: Compile the Transformer blocks with XLA. None: where there is
+            a GPU.
+        gradient_checkpointing: Keep of each block its input only, and compute the
+            rest once more for its gradient. Takes less memory, and more time.
         steps_per_execution: Optimizer steps per call of the graph.
         micro_batches: Parts in which each replica works through its share of a
             batch, one after the other; their gradients make one optimizer step.
@@ -130,7 +133,8 @@ class TrainConfig:
     clip_norm: float = 1.0
     seed: int = 1
     strategy: str = "none"
-    jit_compile: bool = False
+    jit_compile: bool | None = None
+    gradient_checkpointing: bool = False
     steps_per_execution: int = 1
     micro_batches: int = 1
     log_every_steps: int = 100
@@ -145,7 +149,10 @@ class TrainConfig:
         check_positive(
             self,
             "train",
-            skip=("warmup_steps", "weight_decay_rate", "seed", "generator_steps"),
+            skip=(
+                *("warmup_steps", "weight_decay_rate", "seed"),
+                *("generator_steps", "jit_compile"),
+            ),
             rates=("adam_beta_1", "adam_beta_2"),
         )
         if self.seed > _MAX_SEED:

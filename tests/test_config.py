@@ -110,7 +110,7 @@ def test_unknown_key_names_the_nearest(override: str, nearest: str) -> None:
         ("train.train_steps=1.5", "train.train_steps is 1.5 (float); expected int."),
         ("train.train_steps=true", "train.train_steps is True (bool); expected int."),
         ("train.train_steps=ten", "train.train_steps is 'ten' (str); expected int."),
-        ("train.jit_compile=1", "train.jit_compile is 1 (int); expected bool."),
+        ("train.jit_compile=1", "jit_compile is 1 (int); expected bool or nothing."),
         ("train.strategy=2", "train.strategy is 2 (int); expected str."),
         ("train.seed=", "train.seed is None (NoneType); expected int."),
         ("train.learning_rate=true", "is True (bool); expected float."),

@@ -10,16 +10,18 @@ import pytest
 import tensorflow as tf
 
 from electra_keras.models import layers
-from electra_keras.models.layers import Dropout, Embeddings, TransformerBlock
+from electra_keras.models.exact_gradients import gelu
+from electra_keras.models.layers import Dropout, Embeddings
 from electra_keras.models.randomness import noise_key, step_key
+from electra_keras.models.transformer_block import TransformerBlock
 
 
 def test_gelu_is_the_exact_one() -> None:
     x = [-3.0, -1.0, -0.1, 0.0, 0.5, 2.0]
     exact = [v * 0.5 * (1.0 + math.erf(v / math.sqrt(2.0))) for v in x]
-    assert layers.gelu(tf.constant(x)).numpy() == pytest.approx(exact, abs=1e-6)
+    assert gelu(tf.constant(x)).numpy() == pytest.approx(exact, abs=1e-6)
     # The tanh approximation is off by 1.5e-4 here.
-    assert float(layers.gelu(tf.constant(-2.0))) == pytest.approx(-0.0455003, abs=2e-6)
+    assert float(gelu(tf.constant(-2.0))) == pytest.approx(-0.0455003, abs=2e-6)
 
 
 def test_layer_norm_divides_by_the_very_deviation() -> None:
@@ -137,14 +139,21 @@ def test_dropout_zeroes_at_its_rate_and_scales_the_rest(rate: float) -> None:
 
 
 def test_block_draws_another_mask_for_each_of_its_dropouts() -> None:
-    layer = block(dropout_rate=0.1, attention_dropout_rate=0.1)
-    with noise_key(step_key(1, tf.constant(0), 0)):
-        layer(tf.ones([6, 8]), tf.zeros([2, 1, 1, 3]), training=True)
-    dropouts = [part for part in layer._flatten_layers() if isinstance(part, Dropout)]
-    assert sorted(part.path for part in dropouts) == [
-        "block/attention_dropout",
-        "block/attention_output_dropout",
-        "block/output_dropout",
+    layer = block(dropout_rate=0.5, attention_dropout_rate=0.5)
+    bias = tf.zeros([8, 1, 1, 8])
+    assert len(set(layer.draw_ids)) == 3
+    kept = layer.draw_kept(bias, step_key(1, tf.constant(0)), layer.draw_ids)
+    shapes = {name: value.shape.as_list() for name, value in kept.items()}
+    assert shapes == {
+        "attention_dropout": [8, 2, 8, 8],
+        "attention_output_dropout": [64, 8],
+        "output_dropout": [64, 8],
+    }
+    first, second = kept["attention_output_dropout"], kept["output_dropout"]
+    # Independent halves agree in half of the places.
+    assert abs(np.mean(first.numpy() == second.numpy()) - 0.5) < 4 * 0.5 / 512**0.5
+    assert block(dropout_rate=0.1, attention_dropout_rate=0.0).draw_ids == [
+        *layer.draw_ids[1:]
     ]
 
 

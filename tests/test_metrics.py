@@ -16,7 +16,7 @@ def measure(metrics: ElectraMetrics, batch: dict, outputs: dict, losses: dict) -
         "real_tokens": tf.cast(tf.reduce_sum(batch["padding_mask"]), tf.float32),
     }
     metrics.update(batch, outputs, losses, counts, 1)
-    return {metric.name: float(metric.result()) for metric in metrics.all}
+    return {metric.name: float(metric.result()) for metric in metrics.of_evaluation}
 
 
 def make_batch(
@@ -158,3 +158,15 @@ def test_auc_is_the_share_of_pairs_in_order(center: float, scale: float) -> None
         ElectraMetrics(ElectraObjective({})), batch, outputs, make_losses(0.0, 0.0, 0.0)
     )
     assert values["disc_auc"] == pytest.approx(expected, abs=0.01)
+
+
+def test_metrics_of_training_are_means_and_sums_over_steps() -> None:
+    metrics = ElectraMetrics(ElectraObjective({}))
+    measure(metrics, BATCH, OUTPUTS, make_losses(41.5, 1.5, 0.8))
+    for norm, secs in ((1.0, 0.25), (4.0, 0.5)):
+        metrics.update_step(secs, tf.constant(norm))
+    metrics.update_step(0.25, None)
+    values = {metric.name: float(metric.result()) for metric in metrics.all}
+    assert {name: values[name] for name in metrics.of_training} == pytest.approx(
+        {"padding_rate": 4 / 12, "gradient_norm": 2.5, "waited_secs": 1.0}
+    )

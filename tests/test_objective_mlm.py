@@ -87,7 +87,7 @@ def test_metrics_of_two_replicas_are_those_of_the_batch(objective) -> None:
     for batch, outputs in zip(halves(BATCH), halves(outputs_by_hand()), strict=True):
         losses = objective.losses(batch, outputs, counts)
         metrics.update(batch, outputs, losses, counts, 1)
-    values = {metric.name: float(metric.result()) for metric in metrics.all}
+    values = {metric.name: float(metric.result()) for metric in metrics.of_evaluation}
     assert values.pop("loss") == pytest.approx(LOSS / 2, rel=1e-4)  # Two updates.
     assert values == pytest.approx(
         {"masked_lm_loss": LOSS, "masked_lm_accuracy": 2 / 3, "real_tokens": 8},
@@ -157,7 +157,8 @@ def test_loss_falls_on_text_that_can_be_learnt(
     dataset = make_train_dataset(data_folder, global_batch_size=32, seed=1)
     history = pretrainer.fit(dataset, steps_per_epoch=20, epochs=5, verbose=0).history
     assert set(history) == {
-        *("loss", "masked_lm_loss", "masked_lm_accuracy", "real_tokens")
+        *("loss", "masked_lm_loss", "masked_lm_accuracy", "real_tokens"),
+        *ElectraMetrics.of_training,
     }
     assert history["loss"] == pytest.approx(history["masked_lm_loss"], rel=0.05)
     # Well below ln(34), which knowing the words alone would give.

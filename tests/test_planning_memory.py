@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from electra_keras.config import ExperimentConfig, ModelConfig, TrainConfig
 from electra_keras.errors import UsageError
-from electra_keras.models.layers import TransformerBlock
 from electra_keras.models.randomness import noise_key, step_key
+from electra_keras.models.transformer_block import TransformerBlock
 from electra_keras.planning import throughput
 from electra_keras.planning.flops import RowSizes
 from electra_keras.planning.memory import (
@@ -28,13 +28,13 @@ from electra_keras.planning.throughput import make_batch, measure_plan
 
 # No two products of these are alike, so that a shape tells what a tensor is.
 ROWS, LENGTH, HIDDEN, HEADS, INNER = 2, 11, 39, 3, 170
-RENAMED = ("Identity", "Reshape", "Squeeze", "ExpandDims")
+RENAMED = ("Identity", "IdentityN", "Reshape", "Squeeze")
 
 
 def source(tensor: tf.Tensor) -> tf.Tensor:
     """The tensor whose memory this one shares."""
     while tensor.op.type in RENAMED:
-        tensor = tensor.op.inputs[0]
+        tensor = tensor.op.inputs[tensor.value_index]
     return tensor
 
 
@@ -52,27 +52,17 @@ def kept_bytes(rate: float, dtype: str) -> int:
         keras.config.set_dtype_policy(with_policy)
 
     @tf.function(autograph=False)
-    def step(hidden, bias):
-        with tf.GradientTape() as tape:
-            tape.watch(hidden)
-            with noise_key(step_key(1, tf.constant(1), tf.constant(0))):
-                # A loss that does not read the result: that is the next block's.
-                loss = tf.reduce_sum(block(hidden, bias, training=True))
-        weights = [variable.value for variable in block.trainable_variables]
-        return tape.gradient(loss, [hidden, *weights])
+    def run(hidden, bias):
+        with noise_key(step_key(1, tf.constant(1), tf.constant(0))):
+            return block(hidden, bias, training=True)
 
-    graph = step.get_concrete_function(
+    function = run.get_concrete_function(
         tf.TensorSpec([ROWS * LENGTH, HIDDEN]), tf.TensorSpec([ROWS, 1, 1, LENGTH])
-    ).graph
-    operations = graph.get_operations()
-    backward = {op for op in operations if op.name.startswith("gradient_tape")}
-    read = {
-        (found.op.name, found.value_index): found
-        for op in backward
-        for found in map(source, op.inputs)
-        # Sums of gradients have no prefix of their own.
-        if found.op not in backward and found.op.type != "AddN"
-    }
+    )
+    # A function whose gradient is due gives more: what the gradient reads. The
+    # result itself is the next block's.
+    forward, _ = function._delayed_rewrite_functions.forward_backward()
+    read = {source(x).name: source(x) for x in forward.graph.outputs[1:]}
     activations = {
         ROWS * LENGTH * HIDDEN,
         ROWS * LENGTH * INNER,

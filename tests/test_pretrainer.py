@@ -193,7 +193,7 @@ for (_, weights, logs, values), (_, way) in zip(runs[1:], ways[1:]):
     assert difference < 1e-6
     for mine, theirs in ((alone[2], logs), (alone[3], values)):
         assert mine.keys() == theirs.keys()
-        for key in mine:
+        for key in set(mine) - {{"waited_secs"}}:
             print(key, mine[key], theirs[key])
             assert abs(mine[key] - theirs[key]) < 1e-4 * max(1, abs(mine[key])), key
 

@@ -83,11 +83,11 @@ def test_noise_is_the_same_in_a_graph_and_compiled(compiled: bool) -> None:
     @tf.function(jit_compile=compiled)
     def graph(step):
         with noise_key(step_key(1, step, 0)):
-            return row_uniform(64, 1, "a"), keep_mask([5, 7], 0.3, "a")
+            return row_uniform(64, 1, "a"), keep_mask([5, 7], 0.3, key_for("a"))
 
     numbers, mask = graph(tf.constant(3))
     with noise_key(step_key(1, tf.constant(3), 0)):
-        assert np.array_equal(mask, keep_mask([5, 7], 0.3, "a"))
+        assert np.array_equal(mask, keep_mask([5, 7], 0.3, key_for("a")))
     assert np.array_equal(numbers, draw(step=3))
 
 
@@ -120,7 +120,7 @@ def test_rows_get_the_same_numbers_wherever_the_batch_is_cut(compiled: bool) -> 
 @pytest.mark.parametrize("shape", [(1000, 333), (333_000,)])
 def test_keep_mask_drops_at_its_rate(rate: float, shape: tuple[int, ...]) -> None:
     with noise_key(step_key(1, tf.constant(0), 0)):
-        keep = keep_mask(tf.constant(shape), rate, "a").numpy()
+        keep = keep_mask(tf.constant(shape), rate, key_for("a")).numpy()
     assert keep.shape == shape and keep.dtype == bool
     # Four standard deviations of a binomial.
     bound = 4 * (rate * (1 - rate) / keep.size) ** 0.5
@@ -129,14 +129,14 @@ def test_keep_mask_drops_at_its_rate(rate: float, shape: tuple[int, ...]) -> Non
 
 def test_two_decisions_of_one_number_are_independent() -> None:
     with noise_key(step_key(1, tf.constant(0), 0)):
-        keep = keep_mask([100_000, 2], 0.5, "a").numpy()
+        keep = keep_mask([100_000, 2], 0.5, key_for("a")).numpy()
     both = (keep[:, 0] & keep[:, 1]).mean()
     assert abs(both - 0.25) < 4 * (0.25 * 0.75 / 100_000) ** 0.5
 
 
 def test_keep_mask_has_odd_and_empty_shapes() -> None:
     with noise_key(step_key(1, tf.constant(0), 0)):
-        assert keep_mask([1], 0.5, "a").shape == (1,)
-        assert keep_mask([3, 5, 7], 0.5, "a").shape == (3, 5, 7)
-        assert keep_mask([0, 5], 0.5, "a").shape == (0, 5)
-        assert keep_mask([100], 0.0, "a").numpy().all()
+        assert keep_mask([1], 0.5, key_for("a")).shape == (1,)
+        assert keep_mask([3, 5, 7], 0.5, key_for("a")).shape == (3, 5, 7)
+        assert keep_mask([0, 5], 0.5, key_for("a")).shape == (0, 5)
+        assert keep_mask([100], 0.0, key_for("a")).numpy().all()

@@ -12,11 +12,9 @@ import tensorflow as tf
 
 from electra_keras.models.blocks import is_same_block
 from electra_keras.models.initializers import child_seed
-from electra_keras.models.layers import (
-    Dropout,
-    TransformerBlock,
-    glorot_dense,
-)
+from electra_keras.models.layers import Dropout, glorot_dense
+from electra_keras.models.shared_blocks import BlockRunner
+from electra_keras.models.transformer_block import TransformerBlock
 
 HIDDEN_BIAS = -10_000.0
 
@@ -90,6 +88,7 @@ class Encoder(keras.layers.Layer):
             )
             for index in range(num_layers)
         ]
+        self._run_block = BlockRunner(self.blocks[0])
 
     def build(self, embeddings_shape, padding_mask_shape=None, block_ids_shape=None):
         if self.projection is not None:
@@ -105,7 +104,7 @@ class Encoder(keras.layers.Layer):
             hidden = self.projection(hidden)
         attention_bias = self.attention_bias(padding_mask, block_ids)
         for block in self.blocks:
-            hidden = block(hidden, attention_bias, training=training)
+            hidden = self._run_block(block, hidden, attention_bias, bool(training))
         hidden = tf.reshape(hidden, [shape[0], shape[1], self.hidden_dim])
         static = [*embeddings.shape[:2], self.hidden_dim]
         return tf.ensure_shape(hidden, static)

@@ -11,10 +11,10 @@ import keras
 import tensorflow as tf
 
 from electra_keras.models.chunked_softmax import token_log_probabilities
+from electra_keras.models.exact_gradients import gelu
 from electra_keras.models.layers import (
     Embeddings,
     dense,
-    gelu,
     glorot_dense,
     layer_norm,
 )

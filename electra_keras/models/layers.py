@@ -1,9 +1,7 @@
-"""The layers of both networks: embeddings, dropout, Transformer block.
+"""The small layers of both networks: dense, LayerNorm, dropout, embeddings.
 
-Reads token ids and hidden states, feeds `encoder.py`. Shapes: B, S, H as in
-`data/features.py`; E embedding_dim, A heads, D = H / A. Inside the encoder
-hidden states are flat, (B x S, H), so that every dense layer is one plain
-matrix product.
+Used by `transformer_block.py`, `encoder.py` and `heads.py`. Shapes: B, S, H as in
+`data/features.py`; E embedding_dim.
 """
 
 from __future__ import annotations
@@ -14,27 +12,44 @@ import keras
 import tensorflow as tf
 
 from electra_keras.models.blocks import block_positions
+from electra_keras.models.exact_gradients import dense_product, drop, normalise
 from electra_keras.models.initializers import (
     Sinusoidal,
     glorot_uniform,
     truncated_normal,
 )
-from electra_keras.models.randomness import keep_mask
+from electra_keras.models.randomness import keep_mask, key_for
 
 LAYER_NORM_EPSILON = 1e-12
 _WAVE_AMPLITUDE = 2.5  # Of `initializer_range`: positions must stand out.
 
 
-def layer_norm(name: str) -> keras.layers.LayerNormalization:
-    """LayerNorm in float32; Keras' default epsilon of 1e-3 is a trap."""
-    return keras.layers.LayerNormalization(
-        epsilon=LAYER_NORM_EPSILON, dtype="float32", name=name
-    )
+class LayerNorm(keras.layers.LayerNormalization):
+    """LayerNorm over the last axis, in float32."""
+
+    def call(self, inputs):
+        x = tf.cast(inputs, tf.float32)
+        gamma, beta = map(tf.convert_to_tensor, (self.gamma, self.beta))
+        return normalise(x, gamma, beta, self.epsilon)
 
 
-def gelu(x: tf.Tensor) -> tf.Tensor:
-    """Exact GELU (erf), as the reference; not the tanh approximation."""
-    return keras.activations.gelu(x, approximate=False)
+class Dense(keras.layers.Dense):
+    """Dense layer.
+
+    Call arguments:
+        inputs: float (N, C): rows are flat, so that it is one matrix product.
+
+    Returns: float (N, units).
+    """
+
+    def call(self, inputs, training=None):
+        kernel, bias = map(tf.convert_to_tensor, (self.kernel, self.bias))
+        return self.activation(dense_product(inputs, kernel, bias))
+
+
+def layer_norm(name: str) -> LayerNorm:
+    """LayerNorm with BERT's epsilon; Keras' default of 1e-3 is a trap."""
+    return LayerNorm(epsilon=LAYER_NORM_EPSILON, dtype="float32", name=name)
 
 
 class Dropout(keras.layers.Layer):
@@ -57,8 +72,8 @@ class Dropout(keras.layers.Layer):
     def call(self, x, training=None):
         if not training or self.rate == 0.0:
             return x
-        keep = keep_mask(tf.shape(x), self.rate, self.path)
-        return tf.where(keep, x * (1.0 / (1.0 - self.rate)), tf.zeros([], x.dtype))
+        keep = keep_mask(tf.shape(x), self.rate, key_for(self.path))
+        return drop(x, keep, self.rate)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate}
@@ -163,120 +178,9 @@ class Embeddings(keras.layers.Layer):
         }
 
 
-class TransformerBlock(keras.layers.Layer):
-    """Post-LayerNorm Transformer block, as in BERT.
-
-    Query, key and value are one fused projection, in this order.
-
-    Args:
-        hidden_dim: H.
-        num_heads: A; divides H.
-        intermediate_dim: Width of the feed-forward sublayer.
-        dropout_rate: Of both sublayers' outputs.
-        attention_dropout_rate: Of the attention probabilities.
-        initializer_range: Standard deviation of the initial weights.
-        seed: Of the initial weights.
-
-    Call arguments:
-        hidden: float (B x S, H).
-        attention_bias: float32 (B, 1, 1, S), or (B, 1, S, S) by query. Added
-            to the attention scores: 0 for a token, -10,000 for a hidden one.
-
-    Returns: float (B x S, H).
-
-    Source: Vaswani et al. 2017; google-research/electra `modeling.py`.
-    """
-
-    def __init__(
-        self,
-        hidden_dim: int,
-        num_heads: int,
-        intermediate_dim: int,
-        *,
-        dropout_rate: float = 0.1,
-        attention_dropout_rate: float = 0.1,
-        initializer_range: float = 0.02,
-        seed: int = 1,
-        **kwargs: Any,
-    ):
-        super().__init__(**kwargs)
-        self.arguments = {
-            "hidden_dim": hidden_dim,
-            "num_heads": num_heads,
-            "intermediate_dim": intermediate_dim,
-            "dropout_rate": dropout_rate,
-            "attention_dropout_rate": attention_dropout_rate,
-            "initializer_range": initializer_range,
-            "seed": seed,
-        }
-        self.hidden_dim = hidden_dim
-        self.num_heads = num_heads
-        stddev = initializer_range
-        self.query_key_value = dense(3 * hidden_dim, stddev, seed, "query_key_value")
-        self.attention_dropout = Dropout(
-            attention_dropout_rate, name="attention_dropout"
-        )
-        self.attention_output = dense(hidden_dim, stddev, seed, "attention_output")
-        self.attention_output_dropout = Dropout(
-            dropout_rate, name="attention_output_dropout"
-        )
-        self.attention_layer_norm = layer_norm("attention_layer_norm")
-        self.intermediate = dense(intermediate_dim, stddev, seed, "intermediate", gelu)
-        self.output_dense = dense(hidden_dim, stddev, seed, "output")
-        self.output_dropout = Dropout(dropout_rate, name="output_dropout")
-        self.output_layer_norm = layer_norm("output_layer_norm")
-
-    def build(self, hidden_shape, attention_bias_shape=None):
-        flat = (None, self.hidden_dim)
-        for layer in (
-            self.query_key_value,
-            self.attention_output,
-            self.attention_layer_norm,
-            self.intermediate,
-            self.output_layer_norm,
-        ):
-            layer.build(flat)
-        self.output_dense.build((None, self.intermediate.units))
-
-    def call(self, hidden, attention_bias, training=None):
-        attended = self._attend(hidden, attention_bias, training)
-        attended = self.attention_output(attended)
-        attended = self.attention_output_dropout(attended, training=training)
-        hidden = self.attention_layer_norm(_add(hidden, attended))
-        output = self.output_dense(self.intermediate(hidden))
-        output = self.output_dropout(output, training=training)
-        return self.output_layer_norm(_add(hidden, output))
-
-    def _attend(self, hidden, attention_bias, training):
-        batch, length = tf.shape(attention_bias)[0], tf.shape(attention_bias)[3]
-        if attention_bias.shape[3] is not None:
-            length = attention_bias.shape[3]
-        head_dim = self.hidden_dim // self.num_heads
-        projected = tf.reshape(
-            self.query_key_value(hidden), [batch, length, 3, self.num_heads, head_dim]
-        )
-        # (3, B, A, S, D): one transpose serves query, key and value.
-        query, key, value = tf.unstack(tf.transpose(projected, [2, 0, 3, 1, 4]))
-        scores = tf.matmul(query * head_dim**-0.5, key, transpose_b=True)
-        probabilities = tf.nn.softmax(_add(scores, attention_bias))
-        probabilities = self.attention_dropout(probabilities, training=training)
-        attended = tf.matmul(tf.cast(probabilities, value.dtype), value)
-        return tf.reshape(
-            tf.transpose(attended, [0, 2, 1, 3]), [batch * length, self.hidden_dim]
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self.arguments}
-
-
-def _add(x, y):
-    """Adds in float32, which residuals and scores keep in mixed precision."""
-    return tf.cast(x, tf.float32) + tf.cast(y, tf.float32)
-
-
 def dense(units: int, stddev: float, seed: int, name: str, activation: Any = None):
     """Dense layer with BERT's initial weights."""
-    return keras.layers.Dense(
+    return Dense(
         units,
         activation=activation,
         kernel_initializer=truncated_normal(stddev, seed, name),
@@ -290,7 +194,7 @@ def glorot_dense(units: int, seed: int, name: str):
     The reference leaves TF1's default on two layers (modeling.py:226,
     run_pretraining.py:193), and so do we.
     """
-    return keras.layers.Dense(
+    return Dense(
         units,
         kernel_initializer=glorot_uniform(seed, name),
         name=name,

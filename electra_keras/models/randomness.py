@@ -75,13 +75,30 @@ def noise_key(key: tf.Tensor, rows: BatchRows | None = None) -> Iterator[None]:
         _open_noise.value = previous
 
 
+def open_key(name: str) -> tf.Tensor:
+    """Returns the open key: int32 (2,).
+
+    Args:
+        name: Of the draw that it is for.
+
+    Raises:
+        RuntimeError: No key is open.
+    """
+    return _opened(name)[0]
+
+
 def key_for(name: str) -> tf.Tensor:
     """Derives the key of one named draw from the open key: int32 (2,).
 
     Raises:
         RuntimeError: No key is open.
     """
-    return _key_for(_opened(name)[0], name)
+    return fold_in(open_key(name), draw_id(name))
+
+
+def draw_id(name: str) -> int:
+    """Makes the number by which a named draw is told from others of its key."""
+    return zlib.crc32(name.encode()) & 0x7FFFFFFF
 
 
 def _opened(name: str) -> tuple[tf.Tensor, BatchRows | None]:
@@ -93,11 +110,6 @@ def _opened(name: str) -> tuple[tf.Tensor, BatchRows | None]:
             "training=False."
         )
     return opened
-
-
-def _key_for(key: tf.Tensor, name: str) -> tf.Tensor:
-    data = zlib.crc32(name.encode()) & 0x7FFFFFFF
-    return fold_in(key, tf.constant(data, tf.int32))
 
 
 def row_uniform(rows: tf.Tensor | int, columns: int, name: str) -> tf.Tensor:
@@ -116,8 +128,9 @@ def row_uniform(rows: tf.Tensor | int, columns: int, name: str) -> tf.Tensor:
     """
     key, place = _opened(name)
     if place is None:
-        return _uniform([rows, columns], _key_for(key, name))
-    drawn = _uniform([place.global_rows, columns], _key_for(place.key, name))
+        return _uniform([rows, columns], fold_in(key, draw_id(name)))
+    key = fold_in(place.key, draw_id(name))
+    drawn = _uniform([place.global_rows, columns], key)
     return tf.slice(drawn, [place.first_row, 0], [rows, columns])
 
 
@@ -133,7 +146,7 @@ def _uniform(shape: list[tf.Tensor | int], key: tf.Tensor) -> tf.Tensor:
     return tf.cast(bits, tf.float32) * 2.0**-23
 
 
-def keep_mask(shape: tf.Tensor, drop_rate: float, name: str) -> tf.Tensor:
+def keep_mask(shape: tf.Tensor, drop_rate: float, key: tf.Tensor) -> tf.Tensor:
     """Draws what dropout keeps: bool of `shape`, False at rate `drop_rate`.
 
     Two decisions share one 32-bit number, since drawing them is what dropout
@@ -142,7 +155,7 @@ def keep_mask(shape: tf.Tensor, drop_rate: float, name: str) -> tf.Tensor:
     size = tf.reduce_prod(shape)
     bits = tf.random.stateless_uniform(
         [(size + 1) // 2],
-        key_for(name),
+        key,
         minval=None,
         maxval=None,
         dtype=tf.uint32,

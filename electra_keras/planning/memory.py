@@ -2,7 +2,7 @@
 
 Reads outlines of networks, feeds `plan.py`. Counted are the tensors that the
 backward pass needs again, as TensorFlow keeps them for the layers of
-`models/layers.py` without XLA; docs/training.md says how far off that is.
+`models/transformer_block.py` without XLA; docs/training.md says how far off that is.
 """
 
 from __future__ import annotations
@@ -176,20 +176,21 @@ def _kept_of_block(
 ) -> int:
     """Bytes of one token in one block.
 
-    In the dtype of products: what both sublayers read; query, key, value and what
-    is attended to; of GELU four of the wide vectors. In float32: input and scaled
-    input of both LayerNorms. Two masks of dropout. Of the attention probabilities
-    in float32, and a copy in the dtype of products or after dropout, with a mask.
+    In the dtype of products: what both sublayers read; query, before and after it
+    is scaled, key, value and what is attended to; argument and result of GELU, which
+    are wide. In float32: what both LayerNorms read and what they have made normal.
+    Of each dropout what comes in and a mask. Of the attention probabilities in
+    float32, and a copy in the dtype of products or after dropout, with a mask.
     """
     size = settings.compute_bytes
-    hidden = 6 * size + 4 * _FLOAT32
-    hidden += 2 if settings.has_dropout else 0
+    hidden = 7 * size + 4 * _FLOAT32
+    hidden += 2 * (size + 1) if settings.has_dropout else 0
     probability = _FLOAT32 + settings.cast_bytes
     if settings.has_attention_dropout:
         probability = _FLOAT32 + size + 1
     return (
         encoder.hidden_dim * hidden
-        + encoder.intermediate_dim * 4 * size
+        + encoder.intermediate_dim * 2 * size
         + encoder.num_heads * row.sequence_length * probability
     )
 

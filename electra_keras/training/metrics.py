@@ -40,30 +40,47 @@ class ElectraMetrics:
     | `disc_auc`                   | area under the ROC curve                |
     | `replaced_rate`              | truly replaced among real tokens        |
     | `real_tokens`                | tokens seen, padding not counted        |
+    | `padding_rate`               | padding among all tokens of the rows    |
+    | `gradient_norm`              | of all gradients, before clipping       |
+    | `waited_secs`                | for batches to come                     |
 
     What an objective has no loss or output for is left out; losses of its own
     and what its `measure` gives come on top: of a main network that predicts
     tokens, `main_lm_loss` (nats per masked or per real token) and
     `main_lm_accuracy` (its best guess at a masked position is the original).
 
+    The last three are of training only.
+
     Args:
         objective: Its losses and groups of metrics are taken.
     """
 
+    of_training = ("padding_rate", "gradient_norm", "waited_secs")
+
     def __init__(self, objective: Objective) -> None:
         self._objective = objective
         self._groups = tuple(n for n in objective.metric_names if n in _GROUPS)
-        names = ["loss", *objective.loss_counts]
+        names = ["loss", *objective.loss_counts, "padding_rate", "gradient_norm"]
         for name in objective.metric_names:
             names += _GROUPS.get(name, (name,))
         self.means = {name: keras.metrics.Mean(name=name) for name in names}
         self.real_tokens = keras.metrics.Sum(name="real_tokens")
-        self.all: list[keras.metrics.Metric] = [*self.means.values(), self.real_tokens]
+        self.waited_secs = keras.metrics.Sum(name="waited_secs")
+        self.all: list[keras.metrics.Metric] = [
+            *self.means.values(),
+            self.real_tokens,
+            self.waited_secs,
+        ]
         if "discriminator" in self._groups:
             self.auc = keras.metrics.AUC(
                 num_thresholds=_AUC_THRESHOLDS, name="disc_auc"
             )
             self.all.append(self.auc)
+
+    @property
+    def of_evaluation(self) -> list[keras.metrics.Metric]:
+        """All but those of training."""
+        return [metric for metric in self.all if metric.name not in self.of_training]
 
     def update(
         self,
@@ -95,7 +112,23 @@ class ElectraMetrics:
             getattr(self, f"_update_{group}")(batch, outputs)
         for name, (values, weights) in self._objective.measure(batch, outputs).items():
             self._add(name, values, weights)
-        self.real_tokens.update_state(tf.cast(batch["padding_mask"], tf.float32))
+        is_real = tf.cast(batch["padding_mask"], tf.float32)
+        self.real_tokens.update_state(is_real)
+        self._add("padding_rate", 1.0 - is_real)
+
+    def update_step(
+        self, waited_secs: tf.Tensor | float, gradient_norm: tf.Tensor | None
+    ) -> None:
+        """Adds what is known of a whole step, on each replica.
+
+        Args:
+            waited_secs: Until its batch came.
+            gradient_norm: float32 (), or None where it is not known.
+        """
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        self.waited_secs.update_state(tf.cast(waited_secs, tf.float32) / replicas)
+        if gradient_norm is not None:
+            self._add("gradient_norm", gradient_norm)
 
     def _update_masked_lm(self, batch: Batch, outputs: Batch) -> None:
         guess = tf.argmax(outputs["mask_logits"], axis=-1, output_type=tf.int32)

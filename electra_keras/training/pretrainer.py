@@ -17,6 +17,7 @@ import keras
 import tensorflow as tf
 
 from electra_keras.models.randomness import BatchRows, fold_in, noise_key, step_key
+from electra_keras.models.shared_blocks import BlockMode, shared_blocks
 from electra_keras.objectives.shared.objective import Batch, Objective, row_shape
 from electra_keras.training.metrics import ElectraMetrics
 from electra_keras.training.micro_batches import sum_over_parts
@@ -50,15 +51,15 @@ class ElectraPretrainer(keras.Model):
         self.micro_batches: int = 1
         self.train_function: Any = None
         self.test_function: Any = None
-        self._uses_xla = False
-        self._set_forward_backward()
+        self._block_mode = BlockMode()
         self.built = True
 
     def compile(
         self,
         optimizer: keras.optimizers.Optimizer,
         *,
-        jit_compile: bool = False,
+        jit_compile: bool | None = None,
+        gradient_checkpointing: bool = False,
         steps_per_execution: int = 1,
         micro_batches: int = 1,
         **kwargs: Any,
@@ -67,8 +68,12 @@ class ElectraPretrainer(keras.Model):
 
         Args:
             optimizer: From `training/optimizer.py`.
-            jit_compile: Compile forward and backward with XLA. Reduction over
-                replicas and the update stay outside, where they must be.
+            jit_compile: Compile the Transformer blocks with XLA. Reduction over
+                replicas and the update stay outside, where they must be. None:
+                where there is a GPU; on a CPU it gains nothing and takes seconds.
+            gradient_checkpointing: Keep of each block its input only, and compute
+                it once more when its gradient is due. Takes less memory and
+                about a third more time.
             steps_per_execution: Optimizer steps per call of the graph.
             micro_batches: Parts in which a replica works through its share of
                 a batch, one after the other, so that less memory is taken; their
@@ -81,9 +86,10 @@ class ElectraPretrainer(keras.Model):
             steps_per_execution=steps_per_execution,
             **kwargs,
         )
-        self._uses_xla = jit_compile
+        if jit_compile is None:
+            jit_compile = bool(tf.config.list_logical_devices("GPU"))
+        self._block_mode = BlockMode(jit_compile, recompute=gradient_checkpointing)
         self.micro_batches = micro_batches
-        self._set_forward_backward()
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """Keras' `fit`; the dataset has its own order and is not shuffled."""
@@ -102,9 +108,13 @@ class ElectraPretrainer(keras.Model):
         kwargs.pop("_use_cached_eval_dataset", None)
         steps, self.steps_per_execution = self.steps_per_execution, 1
         try:
-            return super().evaluate(*args, **kwargs)
+            values = super().evaluate(*args, **kwargs)
         finally:
             self.steps_per_execution = steps
+        if isinstance(values, dict):
+            for name in ElectraMetrics.of_training:
+                values.pop(name)
+        return values
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -124,25 +134,22 @@ class ElectraPretrainer(keras.Model):
                 self.optimizer.first_step = self.objective.first_step
             with self.distribute_strategy.scope():
                 self._electra_metrics = ElectraMetrics(self.objective)
-            self._set_forward_backward()
             self.make_train_function(force=True)
             self.make_test_function(force=True)
 
-    def _set_forward_backward(self) -> None:
-        self._forward_backward = (
-            tf.function(self._losses_and_gradients, jit_compile=True)
-            if self._uses_xla
-            else self._losses_and_gradients
-        )
+    def train_step(self, batch: Batch, waited_secs: tf.Tensor | float = 0.0) -> None:
+        """One optimizer step on one replica's share of a batch.
 
-    def train_step(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """One optimizer step on one replica's share of a batch."""
+        Args:
+            batch: The share.
+            waited_secs: Until the batch came; it is told with the metrics.
+        """
         counts = self._count(batch)
         key = step_key(self.seed, self.optimizer.iterations)
         first_part = self._replica_id() * self.micro_batches
 
         def learn(part: Batch, index: tf.Tensor | int) -> list[Any]:
-            losses, outputs, gradients = self._forward_backward(
+            losses, outputs, gradients = self._losses_and_gradients(
                 part, counts, key, first_part + index
             )
             parts = self._parts(self.micro_batches)
@@ -153,25 +160,27 @@ class ElectraPretrainer(keras.Model):
             learn, batch, self.micro_batches, self.trainable_variables
         )
         self.optimizer.apply(gradients, self.trainable_variables)
-        return self._results()
+        norm = getattr(self.optimizer, "gradient_norm", None)
+        self._electra_metrics.update_step(waited_secs, norm)
 
-    def test_step(self, batch: Batch) -> dict[str, tf.Tensor]:
+    def test_step(self, batch: Batch, waited_secs: tf.Tensor | float = 0.0) -> None:
         """Measures one batch; its own ids key the sampling noise."""
         counts = self._count(batch)
         replica = tf.distribute.get_replica_context()
         ids = replica.all_reduce("SUM", tf.reduce_sum(batch["token_ids"]))
         key = fold_in(step_key(self.seed, tf.constant(_EVALUATION_STEP)), ids)
-        with self._noise(key, self._replica_id(), batch, self._parts(1)):
+        noise = self._noise(key, self._replica_id(), batch, self._parts(1))
+        with noise, shared_blocks(self._block_mode):
             outputs = self.objective.forward(batch, training=False)
         losses = self.objective.losses(batch, outputs, counts)
         self._electra_metrics.update(batch, outputs, losses, counts, self._parts(1))
-        return self._results()
 
     def _losses_and_gradients(
         self, batch: Batch, counts: Batch, key: tf.Tensor, part: tf.Tensor
     ):
         parts = self._parts(self.micro_batches)
-        with tf.GradientTape() as tape, self._noise(key, part, batch, parts):
+        noise = self._noise(key, part, batch, parts)
+        with tf.GradientTape() as tape, noise, shared_blocks(self._block_mode):
             outputs = self.objective.forward(batch, training=True)
             losses = self.objective.losses(batch, outputs, counts)
         variables = [variable.value for variable in self.trainable_variables]
@@ -219,14 +228,31 @@ class ElectraPretrainer(keras.Model):
         """Runs `step` on every replica, `steps` times, in one graph."""
         strategy = self.distribute_strategy
 
-        @tf.function
+        # Autograph would rewrite all that is called below, which takes seconds.
+        @tf.function(autograph=False)
         def run(iterator):
-            for _ in tf.range(steps - 1):
-                strategy.run(step, args=(next(iterator),))
-            logs = strategy.run(step, args=(next(iterator),))
+            def run_one(index):
+                batch, waited_secs = _take(iterator)
+                strategy.run(step, args=(batch, waited_secs))
+                return (index + 1,)
+
+            if steps == 1:
+                run_one(0)
+            else:  # Traced once, however many they are.
+                start = (tf.constant(0),)
+                tf.while_loop(lambda index: index < steps, run_one, start)
             return {
                 name: strategy.reduce("MEAN", value, axis=None)
-                for name, value in logs.items()
+                for name, value in strategy.run(self._results).items()
             }
 
         return run
+
+
+def _take(iterator) -> tuple[Any, tf.Tensor]:
+    """Takes a batch, and the seconds until it came: float64 ()."""
+    start = tf.timestamp()
+    with tf.control_dependencies([start]):
+        batch = next(iterator)
+    with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
+        return batch, tf.timestamp() - start

@@ -157,6 +157,7 @@ def build_pretrainer(
     pretrainer.compile(
         optimizer=make_optimizer(config.train, pretrainer),
         jit_compile=config.train.jit_compile,
+        gradient_checkpointing=config.train.gradient_checkpointing,
         steps_per_execution=config.train.steps_per_execution,
         micro_batches=config.train.micro_batches,
     )
