@@ -53,6 +53,7 @@ COMMANDS = (
     "electra_keras.predict",
     "electra_keras.convert",
     "electra_keras.budget",
+    "electra_keras.doctor",
 )
 # First words of a command that no test runs as it stands, and why.
 CONSOLE = {

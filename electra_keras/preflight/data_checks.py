@@ -210,7 +210,7 @@ def check_padding(evidence: Evidence) -> Finding:
     """Share of the training rows that is padding."""
     info = evidence.info
     places = info.examples("train") * info.sequence_length
-    rate = 1 - info.tokens("train") / places if places else 0.0
+    rate = (places - info.tokens("train")) / max(1, places)
     return judge(
         "padding",
         rate,
