@@ -369,6 +369,17 @@ def test_settings(
     assert (finding.status, round(finding.value, 4)) == (status, value)
 
 
+def test_fix_of_the_warmup_mends_it(known: Evidence) -> None:
+    assert by_name(known)["warm-up"].fix == (
+        "Raise train.train_steps to 10 or more: a tenth at most is warm-up."
+    )
+    longer = with_settings(known, train={"train_steps": 90, "warmup_steps": 0})
+    finding = by_name(longer)["warm-up"]
+    assert finding.fix == "Set train.warmup_steps=9."
+    mended = with_settings(longer, train={"warmup_steps": 9})
+    assert by_name(mended)["warm-up"].status == "ok"
+
+
 @pytest.mark.parametrize(
     ("width", "usual"), [(128, 1e-3), (256, 5e-4), (768, 2e-4), (1024, 2e-4)]
 )

@@ -5,6 +5,7 @@ Reads `Evidence`, feeds `examination.py`.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -40,7 +41,7 @@ MUCH_PADDING_RATE = 0.3
 KEPT_ROWS_RATE = 0.95
 _SHOWN_BEFORE, _SHOWN_AFTER = 4, 2
 # Conjoining jamo; ㅋ and ㅠ of chats are others (U+3130 to U+318F), which NFC keeps.
-_CONJOINING = (("\u1100", "\u11ff"), ("\ua960", "\ua97f"), ("\ud7b0", "\ud7ff"))
+_CONJOINING = re.compile("[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]")
 
 
 def check_vocabulary(evidence: Evidence) -> Finding:
@@ -79,7 +80,7 @@ def _find_id_faults(evidence: Evidence) -> Iterator[str]:
     size = len(evidence.vocabulary)
     ids = evidence.info.special_token_ids
     for token in SPECIAL_TOKENS:
-        known = evidence.vocabulary.special_token_ids[token]
+        known = evidence.special_ids[token]
         if ids.get(token) != known:
             yield f"info.json has {token} as {ids.get(token)}, vocab.txt as {known}"
     rows, real = evidence.token_ids, evidence.is_real
@@ -87,11 +88,9 @@ def _find_id_faults(evidence: Evidence) -> Iterator[str]:
     if outside:
         yield f"{outside:,} of {len(rows):,} sampled rows hold ids beyond {size - 1:,}"
     last = np.maximum(evidence.lengths - 1, 0)
-    special = evidence.vocabulary.special_token_ids
-    framed = (rows[:, 0] == special[CLS]) & (
-        np.take_along_axis(rows, last[:, np.newaxis], axis=1)[:, 0] == special[SEP]
-    )
-    bare = (~framed).sum()
+    begins = rows[:, 0] == evidence.special_ids[CLS]
+    ends = rows[np.arange(len(rows)), last] == evidence.special_ids[SEP]
+    bare = (~(begins & ends)).sum()
     if bare:
         yield f"{bare:,} of {len(rows):,} sampled rows are not {CLS} ... {SEP}"
 
@@ -118,17 +117,15 @@ def check_nfc(evidence: Evidence) -> Finding:
 
 
 def _is_decomposed(entry: str) -> bool:
-    if entry.isascii():
-        return False
-    return not unicodedata.is_normalized("NFC", entry) or any(
-        first <= char <= last for first, last in _CONJOINING for char in entry
+    return not entry.isascii() and (
+        not unicodedata.is_normalized("NFC", entry)
+        or _CONJOINING.search(entry) is not None
     )
 
 
 def check_unknown_tokens(evidence: Evidence) -> Finding:
     """Share of [UNK] among the tokens of the text."""
-    unknown = evidence.vocabulary.special_token_ids[UNK]
-    is_unknown = evidence.is_text & (evidence.token_ids == unknown)
+    is_unknown = evidence.is_text & (evidence.token_ids == evidence.special_ids[UNK])
     tokens = int(evidence.is_text.sum())
     source = f"{tokens:,} sampled text tokens"
     rate = int(is_unknown.sum()) / max(1, tokens)

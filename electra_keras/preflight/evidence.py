@@ -8,6 +8,7 @@ does not grow with the data.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ import tensorflow as tf
 from electra_keras.config import ExperimentConfig
 from electra_keras.data.features import parse_examples
 from electra_keras.data.info import DatasetInfo, load_vocabulary
-from electra_keras.data.vocabulary import SPECIAL_TOKENS, UNK, Vocabulary
+from electra_keras.data.vocabulary import UNK, Vocabulary
 from electra_keras.errors import ElectraError
 
 STATS_FILE = "stats.json"
@@ -55,19 +56,20 @@ class Evidence:
         """What `stats.json` says of the training split; may be empty."""
         return (self.stats.get("splits") or {}).get("train") or {}
 
-    @property
+    @functools.cached_property
+    def special_ids(self) -> Mapping[str, int]:
+        """Id by name, as `vocab.txt` has them."""
+        return self.vocabulary.special_token_ids
+
+    @functools.cached_property
     def is_real(self) -> np.ndarray:
         """Which tokens are no padding: bool (R, S)."""
         return np.arange(self.token_ids.shape[1]) < self.lengths[:, np.newaxis]
 
-    @property
+    @functools.cached_property
     def is_text(self) -> np.ndarray:
         """Which tokens come from text, [UNK] among them: bool (R, S)."""
-        special = [
-            self.vocabulary.special_token_ids[token]
-            for token in SPECIAL_TOKENS
-            if token != UNK
-        ]
+        special = [i for token, i in self.special_ids.items() if token != UNK]
         return self.is_real & ~np.isin(self.token_ids, special)
 
 

@@ -104,8 +104,9 @@ def check_warmup(evidence: Evidence) -> Finding:
         expected="an end before the end of the run"
         if never_there
         else f"at least {show_rate(SHORT_WARMUP_RATE)}, or {ENOUGH_WARMUP_STEPS} steps",
-        fix=f"Set train.warmup_steps={max(1, all_steps // 10)}, or raise "
-        "train.train_steps.",
+        fix=f"Set train.warmup_steps={all_steps // 10}."
+        if all_steps >= 10
+        else "Raise train.train_steps to 10 or more: a tenth at most is warm-up.",
         warning=steps == 0 or steps < enough,
         doomed=never_there,
     )
