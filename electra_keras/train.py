@@ -14,7 +14,8 @@ discriminator learns to tell which tokens were replaced.
   python -m electra_keras.train --config=configs/electra_tiny.yaml \\
       --data=data/reviews --output=runs/reviews
 
-Called again with the same options it goes on where the run stopped.
+Called again with the same options it goes on where the run stopped. What
+electra_keras.doctor finds is told first; a doomed run is refused.
 --init_from=PATH starts from other weights, as continued pre-training. The
 output folder receives:
   config.yaml     every setting, resolved
@@ -49,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="start from the weights of a run, a Hugging Face folder or a TF1 "
         "checkpoint with the same vocabulary; the optimizer starts afresh",
     )
+    parser.add_argument(
+        "--force", action="store_true", help="train what the doctor calls doomed"
+    )
     return run_command(parser, _train, argv)
 
 
@@ -59,7 +63,13 @@ def _train(options: argparse.Namespace) -> None:
 
     config = load_config(options.config, options.set)
     source = InitialWeights(options.init_from) if options.init_from else None
-    done = train(config, options.data, options.output, initial_weights=source)
+    done = train(
+        config,
+        options.data,
+        options.output,
+        initial_weights=source,
+        force=options.force,
+    )
     rate = done.real_tokens / max(done.train_secs, 1e-9)
     print(
         f"trained steps {done.start_step:,} to {done.step:,}: "

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from electra_keras import budget, convert, evaluate, export, predict, train
+from electra_keras import budget, convert, doctor, evaluate, export, predict, train
 from electra_keras.config import ExperimentConfig
 from electra_keras.errors import ElectraError
 
@@ -23,6 +23,7 @@ COMMANDS = {
     "predict": predict,
     "convert": convert,
     "budget": budget,
+    "doctor": doctor,
 }
 
 

@@ -53,6 +53,7 @@ COMMANDS = (
     "electra_keras.predict",
     "electra_keras.convert",
     "electra_keras.budget",
+    "electra_keras.doctor",
 )
 # First words of a command that no test runs as it stands, and why.
 CONSOLE = {
@@ -151,7 +152,8 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        # Tables are as wide as on the pages.
+        env=os.environ | {"PYTHONPATH": str(PROJECT), "COLUMNS": "80"},
     )
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]
     (folder / "session.txt").write_text(run.stdout, "utf-8")
@@ -167,6 +169,17 @@ def test_bash_blocks_run_and_answer(walked: Path) -> None:
     for line in lines:
         row = json.loads(line)
         assert len(row["tokens"]) == len(row["replaced_probability"])
+
+
+def test_page_shows_what_the_doctor_prints(walked: Path) -> None:
+    (shown,) = (
+        b.code
+        for b in blocks_of("text", ("docs/training.md",))
+        if "preflight" in b.code
+    )
+    output = (walked / "session.txt").read_text("utf-8")
+    lines = [line.rstrip() for line in output.splitlines()]
+    assert shown.rstrip("\n") in "\n".join(lines)
 
 
 @pytest.mark.parametrize(

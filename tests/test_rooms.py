@@ -32,14 +32,16 @@ MAY_IMPORT = {
     "data": BASE,
     "models": BASE,
     "objectives": {*BASE, "models", "data"},
-    "training": {*BASE, "objectives", "models", "data"},
+    # Reads settings and data; builds nothing.
+    "preflight": {*BASE, "data"},
+    "training": {*BASE, "preflight", "objectives", "models", "data"},
     # Serving reads what a run wrote.
     "serving": {*BASE, "models", "data", "training"},
     # Reads and fills networks of ours.
     "interchange": {*BASE, "objectives", "models", "data", "training"},
     "planning": {*BASE, "objectives", "models", "data", "training"},
 }
-COMMANDS = ("train", "evaluate", "export", "predict", "convert", "budget")
+COMMANDS = ("train", "evaluate", "export", "predict", "convert", "budget", "doctor")
 BEAM_MAY_IMPORT = {
     "electra_keras",  # The version.
     "electra_keras.command_line",

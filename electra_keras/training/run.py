@@ -28,6 +28,7 @@ from electra_keras.data.vocabulary import Vocabulary
 from electra_keras.errors import UsageError
 from electra_keras.objectives.shared.objective import Objective, ObjectiveSettings
 from electra_keras.objectives.shared.registry import find_objective
+from electra_keras.preflight.examination import clear_for_start, print_findings
 from electra_keras.training.checkpoints import (
     Checkpoint,
     CheckpointFolder,
@@ -68,6 +69,7 @@ def train(
     output: str | Path,
     *,
     initial_weights: InitialWeights | None = None,
+    force: bool = False,
 ) -> TrainSummary:
     """Trains, or goes on where the run in `output` stopped.
 
@@ -76,14 +78,16 @@ def train(
         data: Folder written by `beam_pipelines.preprocess`.
         output: Run folder; absent, empty, or this very run.
         initial_weights: What a fresh run starts from; None: random weights.
+        force: Train even what the preflight calls doomed.
 
     Raises:
         UsageError: The configuration does not fit the data or the initial
-            weights, or `output` holds something else.
+            weights, the run is doomed, or `output` holds something else.
     """
     info = load_info(data)
     config = fit_to_data(config, info)
     check_fits(info, "train", config.train.global_batch_size, data)
+    findings = clear_for_start(config, info, data, force=force)
     strategy = make_strategy(config.train)
     output = Path(output)
     vocabulary = load_vocabulary(data, info)
@@ -93,6 +97,7 @@ def train(
     record = start_networks(initial_weights, networks, vocabulary, output)
     # Claimed once the configuration is known to build.
     open_run_folder(output, config, info, vocabulary, record)
+    print_findings(findings)
     saver = _Saver(pretrainer, output, config, info)
     start_step = saver.resume()
     batch_size = config.train.global_batch_size
