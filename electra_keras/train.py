@@ -21,6 +21,7 @@ output folder receives:
   checkpoints/    weights and optimizer, written whole or not at all
   logs/           for `tensorboard --logdir=runs/reviews/logs`
   metrics.jsonl   every point of the curves;  curves.png  their picture
+  watchdog.jsonl  what went wrong, if anything did
 
 Next: python -m electra_keras.evaluate, then python -m electra_keras.export.
 """
@@ -49,17 +50,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="start from the weights of a run, a Hugging Face folder or a TF1 "
         "checkpoint with the same vocabulary; the optimizer starts afresh",
     )
+    parser.add_argument(
+        "--profile_steps",
+        metavar="FIRST:STOP",
+        help="profile these optimizer steps, such as 100:110, into RUN/logs",
+    )
     return run_command(parser, _train, argv)
 
 
 def _train(options: argparse.Namespace) -> None:
     from electra_keras.config_files import load_config
     from electra_keras.interchange.initial_weights import InitialWeights
+    from electra_keras.training.boards.profiling import parse_profile_steps
     from electra_keras.training.run import train
 
     config = load_config(options.config, options.set)
+    profile = None
+    if options.profile_steps is not None:
+        steps = config.train.train_steps
+        profile = parse_profile_steps(options.profile_steps, steps)
     source = InitialWeights(options.init_from) if options.init_from else None
-    done = train(config, options.data, options.output, initial_weights=source)
+    done = train(
+        *(config, options.data, options.output),
+        initial_weights=source,
+        profile_steps=profile,
+    )
     rate = done.real_tokens / max(done.train_secs, 1e-9)
     print(
         f"trained steps {done.start_step:,} to {done.step:,}: "

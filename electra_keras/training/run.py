@@ -36,6 +36,7 @@ from electra_keras.training.checkpoints import (
 )
 from electra_keras.training.curves import draw_curves
 from electra_keras.training.monitoring import RunMonitor
+from electra_keras.training.onlookers import Onlookers
 from electra_keras.training.optimizer import make_optimizer
 from electra_keras.training.pretrainer import ElectraPretrainer
 from electra_keras.training.run_folder import CHECKPOINTS_FOLDER as CHECKPOINTS_FOLDER
@@ -68,6 +69,7 @@ def train(
     output: str | Path,
     *,
     initial_weights: InitialWeights | None = None,
+    profile_steps: tuple[int, int] | None = None,
 ) -> TrainSummary:
     """Trains, or goes on where the run in `output` stopped.
 
@@ -76,10 +78,12 @@ def train(
         data: Folder written by `beam_pipelines.preprocess`.
         output: Run folder; absent, empty, or this very run.
         initial_weights: What a fresh run starts from; None: random weights.
+        profile_steps: Optimizer steps done before a profile and at its end.
 
     Raises:
         UsageError: The configuration does not fit the data or the initial
             weights, or `output` holds something else.
+        ElectraError: A loss or a weight became NaN or infinite.
     """
     info = load_info(data)
     config = fit_to_data(config, info)
@@ -104,6 +108,10 @@ def train(
     monitor.set_model(pretrainer)
     # Step 0 is evaluated again where nothing was saved.
     monitor.history.cut_after(start_step or -1)
+    onlookers = Onlookers(
+        *(pretrainer, monitor, config, vocabulary, data, output),
+        profile_steps=profile_steps,
+    )
     held_out = None
     if info.examples("validation"):
         held_out = make_eval_dataset(
@@ -132,12 +140,13 @@ def train(
                 steps_per_epoch=window,
                 validation_data=held_out,
                 validation_freq=evaluation_epochs(first, steps, window, config),
-                callbacks=[monitor, saver],
+                callbacks=[*onlookers.callbacks, saver],
                 verbose=0,
             )
         checkpoint = saver.save()
+        onlookers.finish()
     finally:
-        monitor.close()
+        onlookers.close()
     draw_curves(output)
     return TrainSummary(
         start_step,
