@@ -61,6 +61,8 @@ def describe_not_finite(values: list[str], variables: list[str], in_all: int) ->
         more = f", and {others} more of {in_all} variables" if others else ""
         return f"variable {variables[0]} is not finite{more}"
     text = ", ".join(values)
+    if len(variables) == in_all:  # The update has spread it.
+        return f"{text}; and so are all {in_all} variables"
     if variables:
         text += (
             f"; {len(variables)} of {in_all} variables are not finite, such as "
