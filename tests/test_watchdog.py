@@ -22,8 +22,14 @@ from electra_keras.training.checkpoints import CheckpointFolder
 from electra_keras.training.history import History
 from electra_keras.training.run import train
 from electra_keras.training.saved_run import load_run
-from electra_keras.training.watch_rules import Finding
-from electra_keras.training.watchdog import Watchdog, WatchdogLog
+from electra_keras.training.watch_rules import RULES, Finding
+from electra_keras.training.watchdog import (
+    NOT_FINITE,
+    NOT_FINITE_CAUSES,
+    NOT_FINITE_TRIES,
+    Watchdog,
+    WatchdogLog,
+)
 
 FINDING = Finding("loss_spike", 7, "loss 9", ("a cause",), ("Try this.",))
 FACTS = RunFacts(vocabulary_size=100, train_steps=20_000)
@@ -220,3 +226,12 @@ def test_a_torn_row_is_passed_over(tmp_path: Path) -> None:
     with log.path.open("a") as file:
         file.write('{"kind": "lo')
     assert [row["kind"] for row in log.rows()] == ["loss_spike"]
+
+
+def test_docs_show_every_kind_with_causes_and_what_to_try() -> None:
+    page = (Path(__file__).parents[1] / "docs/training.md").read_text("utf-8")
+    table = [(rule.kind, rule.causes, rule.tries) for rule in RULES]
+    table.append((NOT_FINITE, NOT_FINITE_CAUSES, NOT_FINITE_TRIES))
+    for kind, causes, tries in table:
+        (row,) = (x for x in page.splitlines() if x.startswith(f"| `{kind}` |"))
+        assert row.endswith(f"| {'; '.join(causes)} | {' '.join(tries)} |")
