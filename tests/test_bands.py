@@ -50,8 +50,8 @@ def test_edges_stand_in_their_metrics_own_unit_and_between_rows() -> None:
         (3.388, 8.228), abs=1e-3
     )
     assert find_edges("replaced_rate", 1_000, KOREAN) == pytest.approx((0.075, 0.1575))
-    # The middle of 1,000 and 2,000 by logarithm.
-    low, high = find_edges("disc_auc", 1_414, KOREAN) or (0, 0)
+    # The middle of 1,000 and 2,000: 1 + step / 1,000 is 2, 2.449 and 3.
+    low, high = find_edges("disc_auc", 1_449, KOREAN) or (0, 0)
     assert (low, high) == pytest.approx((0.475, 0.91), abs=1e-3)
     assert find_edges("disc_auc", 9_999_999, KOREAN) == pytest.approx((0.7, 0.99))
     assert find_edges("loss", 5, KOREAN) is None

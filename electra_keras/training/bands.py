@@ -16,6 +16,8 @@ from electra_keras.config import ExperimentConfig
 STEPS = (0, 1_000, 2_000, 5_000, 10_000, 34_000, 1_000_000)
 Edges = tuple[float, float]
 
+_FIRST_STEPS = 1_000
+
 
 @dataclasses.dataclass(frozen=True)
 class Band:
@@ -172,10 +174,11 @@ def find_edges(name: str, step: int, facts: RunFacts) -> Edges | None:
         "ln(vocabulary size)": math.log(facts.vocabulary_size),
         "mask rate": facts.mask_rate,
     }[band.unit]
-    # Learning goes by the step's logarithm.
-    places = np.log1p(STEPS)
+    # Learning goes by the step's logarithm, but for the very first ones.
+    places = np.log1p(np.array(STEPS) / _FIRST_STEPS)
+    place = np.log1p(trained / _FIRST_STEPS)
     low, high = (
-        float(np.interp(np.log1p(trained), places, column)) * scale
+        float(np.interp(place, places, column)) * scale
         for column in zip(*band.edges, strict=True)
     )
     return low, high

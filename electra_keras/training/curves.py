@@ -78,6 +78,7 @@ def draw_curves(folder: str | Path) -> Path | None:
                     alpha=0.5 if split == "train" else 1.0,
                     label=f"{name}, {split}",
                 )
+        for index, name in enumerate(names):
             _draw_band(axis, name, f"C{index}", Path(folder))
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("optimizer step")
@@ -99,11 +100,9 @@ def _draw_band(axis: Any, name: str, colour: str, folder: Path) -> None:
     facts = RunFacts.of(load_config(config))
     first, last = axis.get_xlim()
     shown = axis.get_ylim()
-    steps = [
-        int(first + (last - first) * place / _BAND_POINTS)
-        for place in range(_BAND_POINTS + 1)
-    ]
-    edges = [(step, find_edges(name, step, facts)) for step in steps if step >= 0]
+    end = max(0, int(last))
+    steps = sorted({end * place // _BAND_POINTS for place in range(_BAND_POINTS + 1)})
+    edges = [(step, find_edges(name, step, facts)) for step in steps]
     known = [(step, *found) for step, found in edges if found is not None]
     if known:
         x, low, high = zip(*known, strict=True)
