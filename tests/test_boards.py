@@ -22,7 +22,8 @@ from electra_keras.data.vocabulary import Vocabulary
 from electra_keras.errors import UsageError
 from electra_keras.objectives.shared.objective import ObjectiveSettings
 from electra_keras.objectives.shared.registry import find_objective
-from electra_keras.training.boards.held_out import HeldOutBoards, open_held_out_batch
+from electra_keras.training.boards import held_out as held_out_board
+from electra_keras.training.boards.held_out import HeldOutBoards, take_rows
 from electra_keras.training.boards.histogram_board import (
     HistogramBoard,
     split_probabilities,
@@ -273,21 +274,20 @@ def test_boards_show_what_an_objective_has(
     name: str,
     lines: set[str],
     data_folder: Path,
-    tiny_config: ExperimentConfig,
     tiny_model: ModelConfig,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model, settings = settings_of(name, tiny_model)
     objective = find_objective(name).build(model, settings)
-    opened = []
-
-    def open_batch() -> dict[str, tf.Tensor]:
-        opened.append(1)
-        return open_held_out_batch(data_folder, tiny_config)
-
+    held_out = make_eval_dataset(data_folder, global_batch_size=20)
+    opened: list[int] = []
+    monkeypatch.setattr(
+        held_out_board, "take_rows", lambda data: opened.append(1) or take_rows(data)
+    )
     boards = HeldOutBoards(
         [SampleBoard(Vocabulary.load(data_folder / "vocab.txt")), HistogramBoard()],
-        open_batch=open_batch,
+        held_out,
         writer=tf.summary.create_file_writer(str(tmp_path)),
         seed=1,
     )
@@ -363,8 +363,14 @@ def test_probabilities_are_split_by_what_is_true() -> None:
     assert split_probabilities(batch, {}) == {}
 
 
+def test_at_most_sixteen_rows_are_looked_at(data_folder: Path) -> None:
+    for size, rows in ((20, 16), (8, 8)):
+        batch = take_rows(make_eval_dataset(data_folder, global_batch_size=size))
+        assert {value.shape[0] for value in batch.values()} == {rows}
+
+
 def test_large_tables_are_thinned_out() -> None:
-    assert thin_out(tf.zeros([250, 1_000])).shape == (83_334,)
+    assert thin_out(tf.zeros([250, 1_000])).shape == (19_231,)
     assert thin_out(tf.zeros([10, 10])).shape == (100,)
 
 

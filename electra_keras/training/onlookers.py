@@ -8,13 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from electra_keras.config import ExperimentConfig
-from electra_keras.data.dataset import make_eval_dataset
-from electra_keras.data.info import load_info
 from electra_keras.data.vocabulary import Vocabulary
 from electra_keras.training.bands import RunFacts
-from electra_keras.training.boards.held_out import HeldOutBoards, open_held_out_batch
+from electra_keras.training.boards.held_out import Board, HeldOutBoards
 from electra_keras.training.boards.histogram_board import HistogramBoard
 from electra_keras.training.boards.hparams_board import write_hparams
 from electra_keras.training.boards.memory_board import MemoryBoard
@@ -25,6 +24,12 @@ from electra_keras.training.monitoring import RunMonitor, tag_of
 from electra_keras.training.pretrainer import ElectraPretrainer
 from electra_keras.training.watchdog import Watchdog
 
+# What the second of two stages measures beside what the first does.
+_OF_SECOND_STAGE = (
+    *("disc_loss", "disc_accuracy", "disc_auc", "disc_precision", "disc_recall"),
+    *("sampled_masked_lm_accuracy", "replaced_rate"),
+)
+
 
 class Onlookers:
     """The callbacks of a run but the one that saves, and what comes at its end.
@@ -34,7 +39,7 @@ class Onlookers:
         monitor: Of the run folder, its history cut to the step it goes on from.
         config: Resolved.
         vocabulary: Of the data.
-        data: The data folder.
+        held_out: Masked batches that are evaluated; None: there are none.
         folder: The run folder.
         profile_steps: Optimizer steps done before a profile and at its end.
     """
@@ -45,7 +50,7 @@ class Onlookers:
         monitor: RunMonitor,
         config: ExperimentConfig,
         vocabulary: Vocabulary,
-        data: str | Path,
+        held_out: tf.data.Dataset | None,
         folder: Path,
         *,
         profile_steps: tuple[int, int] | None = None,
@@ -54,9 +59,8 @@ class Onlookers:
         self._monitor = monitor
         self._config = config
         self._vocabulary = vocabulary
-        self._data = data
+        self._held_out = held_out
         self._logs = folder / "logs"
-        self._has_held_out = load_info(data).examples("validation") > 0
         self._profiler: StepProfiler | None = None
         networks = pretrainer.objective.networks
         watchdog = Watchdog(
@@ -68,8 +72,12 @@ class Onlookers:
         )
         memory = MemoryBoard(monitor.writer("train"))
         self.callbacks: list[keras.callbacks.Callback] = [watchdog, monitor, memory]
-        if self._has_held_out:
-            self.callbacks.append(self._make_boards())
+        if held_out is not None:
+            boards: list[Board] = [SampleBoard(vocabulary), HistogramBoard()]
+            writer = monitor.writer("validation")
+            self.callbacks.append(
+                HeldOutBoards(boards, held_out, writer=writer, seed=config.train.seed)
+            )
         if profile_steps is not None:
             self._profiler = StepProfiler(self._logs, *profile_steps)
             self.callbacks.append(self._profiler)
@@ -77,14 +85,8 @@ class Onlookers:
 
     def finish(self) -> None:
         """Writes what a finished run shows: its token embeddings."""
-        if not self._has_held_out:
+        if self._held_out is None:
             return
-        train = self._config.train
-        held_out = make_eval_dataset(
-            self._data,
-            global_batch_size=train.global_batch_size,
-            max_examples=train.evaluate_examples,
-        )
         embeddings = self._pretrainer.objective.networks["discriminator"].get_layer(
             "embeddings"
         )
@@ -92,7 +94,7 @@ class Onlookers:
             self._logs,
             embeddings.token_embeddings,
             self._vocabulary,
-            count_tokens(held_out, len(self._vocabulary)),
+            count_tokens(self._held_out, len(self._vocabulary)),
             step=self._pretrainer.global_step,
         )
 
@@ -102,16 +104,10 @@ class Onlookers:
             self._profiler.close()
         self._monitor.close()
 
-    def _make_boards(self) -> HeldOutBoards:
-        return HeldOutBoards(
-            [SampleBoard(self._vocabulary), HistogramBoard()],
-            open_batch=lambda: open_held_out_batch(self._data, self._config),
-            writer=self._monitor.writer("validation"),
-            seed=self._config.train.seed,
-        )
-
     def _write_hparams(self) -> None:
-        split = "validation" if self._has_held_out else "train"
+        split = "train" if self._held_out is None else "validation"
         names = [metric.name for metric in self._pretrainer.metrics]
+        if self._config.train.effective_generator_steps:
+            names += _OF_SECOND_STAGE
         tags = [tag_of(name) for name in names if name != "real_tokens"]
         write_hparams(self._monitor.writer(split), self._config, tags)

@@ -108,10 +108,6 @@ def train(
     monitor.set_model(pretrainer)
     # Step 0 is evaluated again where nothing was saved.
     monitor.history.cut_after(start_step or -1)
-    onlookers = Onlookers(
-        *(pretrainer, monitor, config, vocabulary, data, output),
-        profile_steps=profile_steps,
-    )
     held_out = None
     if info.examples("validation"):
         held_out = make_eval_dataset(
@@ -121,6 +117,10 @@ def train(
             seed=seed,
             max_examples=config.train.evaluate_examples,
         )
+    onlookers = Onlookers(
+        *(pretrainer, monitor, config, vocabulary, held_out, output),
+        profile_steps=profile_steps,
+    )
     try:
         if held_out is not None and start_step == 0:
             values = pretrainer.evaluate(held_out, verbose=0, return_dict=True)

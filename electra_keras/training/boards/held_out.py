@@ -1,22 +1,18 @@
 """The same few held-out rows after every evaluation, shown by several boards.
 
-Reads the data folder's held-out split once, feeds `sample_board.py` and
+Reads the first rows that are evaluated, once, feeds `sample_board.py` and
 `histogram_board.py`. The networks are run eagerly: no graph is built for it, so
 that nothing slows the start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
 
-from electra_keras.config import ExperimentConfig
-from electra_keras.data.dataset import make_eval_dataset
-from electra_keras.data.info import load_info
 from electra_keras.objectives.shared.objective import Batch, Objective
 from electra_keras.training.samples import run_quietly
 
@@ -41,7 +37,8 @@ class HeldOutBoards(keras.callbacks.Callback):
 
     Args:
         boards: In order.
-        open_batch: Called once, at the first evaluation after step 0.
+        held_out: Masked batches. Read at the first evaluation after step 0, the
+            first rows alone.
         writer: Of TensorBoard.
         seed: Of what the generator draws.
     """
@@ -49,14 +46,14 @@ class HeldOutBoards(keras.callbacks.Callback):
     def __init__(
         self,
         boards: Sequence[Board],
+        held_out: tf.data.Dataset,
         *,
-        open_batch: Callable[[], Batch],
         writer: tf.summary.SummaryWriter,
         seed: int,
     ):
         super().__init__()
         self._boards = boards
-        self._open_batch = open_batch
+        self._held_out = held_out
         self._batch: Batch | None = None
         self._writer = writer
         self._seed = seed
@@ -65,7 +62,7 @@ class HeldOutBoards(keras.callbacks.Callback):
         if not any(name.startswith("val_") for name in logs or {}):
             return
         if self._batch is None:
-            self._batch = self._open_batch()
+            self._batch = take_rows(self._held_out)
         objective = self.model.objective
         outputs = run_quietly(objective, self._batch, seed=self._seed)
         with self._writer.as_default(step=self.model.global_step):
@@ -74,14 +71,7 @@ class HeldOutBoards(keras.callbacks.Callback):
         self._writer.flush()
 
 
-def open_held_out_batch(data: str | Path, config: ExperimentConfig) -> Batch:
-    """Reads the first held-out rows, at most 16, with the masks of evaluation."""
-    rows = min(_MOST_ROWS, load_info(data).examples("validation"))
-    dataset = make_eval_dataset(
-        data,
-        global_batch_size=rows,
-        config=config.data,
-        seed=config.train.seed,
-        max_examples=rows,
-    )
-    return next(iter(dataset))
+def take_rows(dataset: tf.data.Dataset) -> Batch:
+    """Takes the first rows of the first batch, at most 16."""
+    batch = next(iter(dataset))
+    return {name: value[:_MOST_ROWS] for name, value in batch.items()}

@@ -14,7 +14,7 @@ import tensorflow as tf
 from electra_keras.objectives.shared.objective import Batch, Objective
 
 # Of larger tables as many values, evenly apart, tell the same.
-_MOST_VALUES = 100_000
+_MOST_VALUES = 20_000
 _BLOCK = re.compile(r"(.*encoder)/block_(\d+)/(query_key_value|output)/kernel")
 _OTHERS = re.compile(r"embeddings/token_embeddings|\w+_head/transform/kernel")
 
@@ -72,6 +72,6 @@ def choose_weights(networks: dict[str, keras.Model]) -> Iterator[keras.Variable]
 
 
 def thin_out(values: tf.Tensor) -> tf.Tensor:
-    """Takes values evenly apart: float (N,), at most about 100,000."""
+    """Takes values evenly apart: float (N,), at most 20,000."""
     flat = tf.reshape(tf.convert_to_tensor(values), [-1])
     return flat[:: -(-flat.shape[0] // _MOST_VALUES)]
