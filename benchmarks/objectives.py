@@ -90,14 +90,16 @@ def draw(folders: dict[str, Path], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(2, 4, figsize=(16, 7), layout="constrained")
-    for axis, (name, folder) in zip(axes.flat, folders.items(), strict=False):
-        rows = History(folder).rows("validation")
-        losses = [key for key in rows[-1] if key.endswith("_loss")]
+    rows, columns = -(-len(folders) // 4), min(4, len(folders))
+    figure = pyplot.figure(figsize=(4 * columns, 3.5 * rows), layout="constrained")
+    for place, (name, folder) in enumerate(folders.items(), 1):
+        axis = figure.add_subplot(rows, columns, place)
+        points = History(folder).rows("validation")
+        losses = [key for key in points[-1] if key.endswith("_loss")]
         for key in losses:
             # The first of two stages has other losses than the second.
-            points = [(row["step"], row[key]) for row in rows if key in row]
-            axis.plot(*zip(*points, strict=True), label=key)
+            line = [(row["step"], row[key]) for row in points if key in row]
+            axis.plot(*zip(*line, strict=True), label=key)
         axis.set_title(name, fontsize=10)
         axis.set_xlabel("optimizer step")
         axis.grid(alpha=0.3)

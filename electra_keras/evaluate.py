@@ -43,6 +43,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     from electra_keras.errors import UsageError
     from electra_keras.training import evaluation
+    from electra_keras.training.samples import samples_markdown
     from electra_keras.training.saved_run import load_run
     from electra_keras.whole_files import write_text
 
@@ -66,7 +67,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         samples = evaluation.draw_samples(
             run, options.data, count=options.samples, split=options.split
         )
-        write_text(run.folder / "samples.md", evaluation.samples_markdown(samples))
+        write_text(run.folder / "samples.md", samples_markdown(samples))
     tokens = metrics["real_tokens"]
     print(
         f"evaluated {tokens:,.0f} tokens in {secs:.1f} s, {tokens / secs:,.0f} "

@@ -22,6 +22,7 @@ output folder receives:
   checkpoints/    weights and optimizer, written whole or not at all
   logs/           for `tensorboard --logdir=runs/reviews/logs`
   metrics.jsonl   every point of the curves;  curves.png  their picture
+  watchdog.jsonl  what went wrong, if anything did
 
 Next: python -m electra_keras.evaluate, then python -m electra_keras.export.
 """
@@ -53,15 +54,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--force", action="store_true", help="train what the doctor calls doomed"
     )
+    parser.add_argument(
+        "--profile_steps",
+        metavar="FIRST:STOP",
+        help="profile these optimizer steps, such as 100:110, into RUN/logs",
+    )
     return run_command(parser, _train, argv)
 
 
 def _train(options: argparse.Namespace) -> None:
     from electra_keras.config_files import load_config
     from electra_keras.interchange.initial_weights import InitialWeights
+    from electra_keras.training.boards.profiling import parse_profile_steps
     from electra_keras.training.run import train
 
     config = load_config(options.config, options.set)
+    profile = None
+    if options.profile_steps is not None:
+        steps = config.train.train_steps
+        profile = parse_profile_steps(options.profile_steps, steps)
     source = InitialWeights(options.init_from) if options.init_from else None
     done = train(
         config,
@@ -69,6 +80,7 @@ def _train(options: argparse.Namespace) -> None:
         options.output,
         initial_weights=source,
         force=options.force,
+        profile_steps=profile,
     )
     rate = done.real_tokens / max(done.train_secs, 1e-9)
     print(

@@ -20,10 +20,11 @@ from electra_keras.objectives.all_tokens_mlm import (
 from electra_keras.objectives.shared.objective import ObjectiveSettings
 from electra_keras.serving.export import export_run
 from electra_keras.serving.prediction import predict
-from electra_keras.training.evaluation import draw_samples, samples_markdown
+from electra_keras.training.evaluation import draw_samples
 from electra_keras.training.metrics import ElectraMetrics
 from electra_keras.training.optimizer import make_optimizer
 from electra_keras.training.pretrainer import ElectraPretrainer
+from electra_keras.training.samples import samples_markdown
 from electra_keras.training.saved_run import load_run
 
 SETTINGS = ObjectiveSettings(unsampled_token_ids=(0, 1, 2, 3, 4, 5))

@@ -15,10 +15,11 @@ from electra_keras.data.dataset import make_train_dataset
 from electra_keras.models.randomness import noise_key, step_key
 from electra_keras.objectives.replace_mlm import ReplaceMLMObjective
 from electra_keras.objectives.shared.objective import ObjectiveSettings
-from electra_keras.training.evaluation import draw_samples, samples_markdown
+from electra_keras.training.evaluation import draw_samples
 from electra_keras.training.metrics import ElectraMetrics
 from electra_keras.training.optimizer import make_optimizer
 from electra_keras.training.pretrainer import ElectraPretrainer
+from electra_keras.training.samples import samples_markdown
 from electra_keras.training.saved_run import load_run
 
 UNSAMPLED = (0, 1, 2, 3, 4, 5)

@@ -1,14 +1,18 @@
 """A run in one picture: losses, accuracies and AUC over steps.
 
-Reads `metrics.jsonl`, writes `curves.png` in the run folder.
+Reads `metrics.jsonl` and `bands.py`, writes `curves.png` in the run folder.
 """
 
 from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
+from electra_keras.config_files import load_config
+from electra_keras.training.bands import BANDS, RunFacts, find_edges
 from electra_keras.training.history import History
+from electra_keras.training.run_folder import CONFIG_FILE
 from electra_keras.whole_files import write_bytes
 
 CURVES_FILE = "curves.png"
@@ -18,6 +22,7 @@ _ELSEWHERE = (
     *("split", "step", "loss", "real_tokens", "real_tokens_per_sec"),
     *("learning_rate", "replaced_rate", "disc_accuracy"),
 )
+_BAND_POINTS = 200
 _PANELS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Generator: masked LM loss (nats)", ("masked_lm_loss",)),
     (
@@ -41,7 +46,7 @@ def _choose_panels(history: History) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def draw_curves(folder: str | Path) -> Path | None:
-    """Draws `curves.png`: training thin, held-out text thick.
+    """Draws `curves.png`: training thin, held-out text thick, healthy bands light.
 
     Returns:
         The picture's path; None where there is nothing to draw or matplotlib
@@ -73,6 +78,8 @@ def draw_curves(folder: str | Path) -> Path | None:
                     alpha=0.5 if split == "train" else 1.0,
                     label=f"{name}, {split}",
                 )
+        for index, name in enumerate(names):
+            _draw_band(axis, name, f"C{index}", Path(folder))
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("optimizer step")
         axis.grid(alpha=0.3)
@@ -83,3 +90,22 @@ def draw_curves(folder: str | Path) -> Path | None:
     pyplot.close(figure)
     write_bytes(path, picture.getvalue())
     return path
+
+
+def _draw_band(axis: Any, name: str, colour: str, folder: Path) -> None:
+    """Draws where a metric is healthy, without a change of what the axis shows."""
+    config = folder / CONFIG_FILE
+    if name not in BANDS or not BANDS[name].is_drawn or not config.is_file():
+        return
+    facts = RunFacts.of(load_config(config))
+    first, last = axis.get_xlim()
+    shown = axis.get_ylim()
+    end = max(0, int(last))
+    steps = sorted({end * place // _BAND_POINTS for place in range(_BAND_POINTS + 1)})
+    edges = [(step, find_edges(name, step, facts)) for step in steps]
+    known = [(step, *found) for step, found in edges if found is not None]
+    if known:
+        x, low, high = zip(*known, strict=True)
+        axis.fill_between(x, low, high, color=colour, alpha=0.08, linewidth=0)
+    axis.set_xlim(first, last)
+    axis.set_ylim(shown)

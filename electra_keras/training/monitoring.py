@@ -7,7 +7,6 @@ global step; Keras' own callback counts executions and restarts at 0.
 
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from electra_keras.errors import ElectraError
 from electra_keras.training.history import History
 
 _PREFIX = "val_"
@@ -44,6 +42,11 @@ _TAGS = {
     "learning_rate": "optimizer/learning_rate",
     "real_tokens_per_sec": "input/real_tokens_per_sec",
 }
+
+
+def tag_of(name: str) -> str:
+    """TensorBoard's tag of a metric."""
+    return _TAGS.get(name, f"objective/{name}")
 
 
 class RunMonitor(keras.callbacks.Callback):
@@ -93,7 +96,6 @@ class RunMonitor(keras.callbacks.Callback):
             if name.startswith(_PREFIX)
         }
         train = {k: v for k, v in values.items() if not k.startswith(_PREFIX)}
-        self._check_finite(train["loss"])
         secs = self._end_window()
         timed_tokens = train["real_tokens"] - self._untimed_tokens
         if timed_tokens and secs:
@@ -112,29 +114,25 @@ class RunMonitor(keras.callbacks.Callback):
         with self._writers[split].as_default(step=step):
             for name, value in values.items():
                 if name != "real_tokens":
-                    tag = _TAGS.get(name, f"objective/{name}")
-                    tf.summary.scalar(tag, value)
+                    tf.summary.scalar(tag_of(name), value)
         self._writers[split].flush()
         if split == "validation":
             self.progress.say(
                 f"step {step:,}: held-out {_short(values)}",
             )
 
+    def writer(self, split: str) -> tf.summary.SummaryWriter:
+        """TensorBoard's writer of a split; a second one there would hide the first.
+
+        TensorBoard follows the newest file of a folder alone.
+        """
+        return self._writers[split]
+
     def close(self) -> None:
         """Ends the progress line and flushes the logs."""
         self.progress.close()
         for writer in self._writers.values():
             writer.close()
-
-    def _check_finite(self, loss: float) -> None:
-        """Stops before such weights are saved: this comes before the saver."""
-        if not math.isfinite(loss):
-            raise ElectraError(
-                f"the loss is {loss} in the steps up to {self.model.global_step:,}",
-                expected="a finite number",
-                fix="Lower train.learning_rate and start a new run; the last good "
-                "checkpoint is kept.",
-            )
 
     def _end_window(self) -> float:
         """Seconds of training in this window, evaluation left out."""
@@ -188,7 +186,7 @@ class TrainProgress:
 
     def say(self, line: str) -> None:
         """Prints a line above the bar."""
-        self.console.print(line, highlight=False, soft_wrap=True)
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Stops the bar."""

@@ -37,6 +37,7 @@ from electra_keras.training.checkpoints import (
 )
 from electra_keras.training.curves import draw_curves
 from electra_keras.training.monitoring import RunMonitor
+from electra_keras.training.onlookers import Onlookers
 from electra_keras.training.optimizer import make_optimizer
 from electra_keras.training.pretrainer import ElectraPretrainer
 from electra_keras.training.run_folder import CHECKPOINTS_FOLDER as CHECKPOINTS_FOLDER
@@ -70,6 +71,7 @@ def train(
     *,
     initial_weights: InitialWeights | None = None,
     force: bool = False,
+    profile_steps: tuple[int, int] | None = None,
 ) -> TrainSummary:
     """Trains, or goes on where the run in `output` stopped.
 
@@ -79,10 +81,12 @@ def train(
         output: Run folder; absent, empty, or this very run.
         initial_weights: What a fresh run starts from; None: random weights.
         force: Train even what the preflight calls doomed.
+        profile_steps: Optimizer steps done before a profile and at its end.
 
     Raises:
         UsageError: The configuration does not fit the data or the initial
             weights, the run is doomed, or `output` holds something else.
+        ElectraError: A loss or a weight became NaN or infinite.
     """
     info = load_info(data)
     config = fit_to_data(config, info)
@@ -118,6 +122,10 @@ def train(
             seed=seed,
             max_examples=config.train.evaluate_examples,
         )
+    onlookers = Onlookers(
+        *(pretrainer, monitor, config, vocabulary, held_out, output),
+        profile_steps=profile_steps,
+    )
     try:
         if held_out is not None and start_step == 0:
             values = pretrainer.evaluate(held_out, verbose=0, return_dict=True)
@@ -137,12 +145,13 @@ def train(
                 steps_per_epoch=window,
                 validation_data=held_out,
                 validation_freq=evaluation_epochs(first, steps, window, config),
-                callbacks=[monitor, saver],
+                callbacks=[*onlookers.callbacks, saver],
                 verbose=0,
             )
         checkpoint = saver.save()
+        onlookers.finish()
     finally:
-        monitor.close()
+        onlookers.close()
     draw_curves(output)
     return TrainSummary(
         start_step,
