@@ -41,6 +41,9 @@ _TAGS = {
     "replaced_rate": "input/replaced_rate",
     "learning_rate": "optimizer/learning_rate",
     "real_tokens_per_sec": "input/real_tokens_per_sec",
+    "padding_rate": "input/padding_rate",
+    "waiting_rate": "input/waiting_rate",
+    "gradient_norm": "optimizer/gradient_norm",
 }
 
 
@@ -73,14 +76,14 @@ class RunMonitor(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._window_start = time.monotonic()
         self._window_secs: float | None = None
-        self._untimed_tokens = 0.0
+        self._untimed = {"real_tokens": 0.0, "waited_secs": 0.0}
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None):
         values = {name: float(value) for name, value in (logs or {}).items()}
         if not self._traced:
             # The first step builds the graph, which is no measure of speed.
             self._traced = True
-            self._untimed_tokens = values["real_tokens"]
+            self._untimed = {name: values[name] for name in self._untimed}
             self._window_start = time.monotonic()
             self.progress.start()
         self.progress.update(self.model.global_step, values)
@@ -97,9 +100,11 @@ class RunMonitor(keras.callbacks.Callback):
         }
         train = {k: v for k, v in values.items() if not k.startswith(_PREFIX)}
         secs = self._end_window()
-        timed_tokens = train["real_tokens"] - self._untimed_tokens
+        timed_tokens = train["real_tokens"] - self._untimed["real_tokens"]
+        waited_secs = train.pop("waited_secs") - self._untimed["waited_secs"]
         if timed_tokens and secs:
             train["real_tokens_per_sec"] = timed_tokens / secs
+            train["waiting_rate"] = waited_secs / secs
         train["learning_rate"] = float(self.model.optimizer.learning_rate)
         self.real_tokens += timed_tokens
         self.train_secs += secs

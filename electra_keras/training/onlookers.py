@@ -20,6 +20,7 @@ from electra_keras.training.boards.memory_board import MemoryBoard
 from electra_keras.training.boards.profiling import StepProfiler
 from electra_keras.training.boards.projector import count_tokens, write_projector
 from electra_keras.training.boards.sample_board import SampleBoard
+from electra_keras.training.metrics import ElectraMetrics
 from electra_keras.training.monitoring import RunMonitor, tag_of
 from electra_keras.training.pretrainer import ElectraPretrainer
 from electra_keras.training.watchdog import Watchdog
@@ -107,6 +108,7 @@ class Onlookers:
     def _write_hparams(self) -> None:
         split = "train" if self._held_out is None else "validation"
         names = [metric.name for metric in self._pretrainer.metrics]
+        names = [name for name in names if name not in ElectraMetrics.of_training]
         if self._config.train.effective_generator_steps:
             names += _OF_SECOND_STAGE
         tags = [tag_of(name) for name in names if name != "real_tokens"]
