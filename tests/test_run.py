@@ -28,6 +28,7 @@ def rows_of(folder: Path) -> Rows:
     rows = History(folder).rows()
     for row in rows:
         row.pop("real_tokens_per_sec", None)
+        row.pop("waiting_rate", None)
     return rows
 
 
