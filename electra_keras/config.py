@@ -31,6 +31,9 @@ _COMPAT_TRAIN = {
 }
 
 
+STRATEGIES = ("none", "mirrored", "multi_worker", "tpu")
+
+
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
     """How shards become masked batches.
@@ -96,7 +99,10 @@ class TrainConfig:
         adam_beta_1, adam_beta_2, adam_epsilon: Of AdamW.
         clip_norm: Bound of the gradients' global norm.
         seed: Of initial weights, data order, masks, dropout and sampling.
-        strategy: "none" (one device) or "mirrored" (all local devices).
+        strategy: "none" (one device), "mirrored" (all local devices),
+            "multi_worker" (several machines, from TF_CONFIG) or "tpu".
+        precision: "float32", or "bfloat16": matrix products in it; variables,
+            logits, losses, LayerNorm, softmax and residuals stay float32.
         jit_compile: Compile the Transformer blocks with XLA. None: where there is
             a GPU.
         gradient_checkpointing: Keep of each block its input only, and compute the
@@ -133,6 +139,7 @@ class TrainConfig:
     clip_norm: float = 1.0
     seed: int = 1
     strategy: str = "none"
+    precision: str = "float32"
     jit_compile: bool | None = None
     gradient_checkpointing: bool = False
     steps_per_execution: int = 1
@@ -157,7 +164,16 @@ class TrainConfig:
         )
         if self.seed > _MAX_SEED:
             raise out_of_range("train.seed", self.seed, f"at most {_MAX_SEED}")
-        check_choice("train.strategy", self.strategy, ("none", "mirrored"))
+        if self.precision == "float16":
+            raise UsageError(
+                "train.precision 'float16'",
+                expected="float32 or bfloat16",
+                fix="Choose bfloat16, which has float32's range. Keras scales float16 "
+                "losses by what the first replica sees: an overflow on another one "
+                "makes every weight NaN.",
+            )
+        check_choice("train.precision", self.precision, ("float32", "bfloat16"))
+        check_choice("train.strategy", self.strategy, STRATEGIES)
         every = ("log_every_steps", "evaluate_every_steps", "checkpoint_every_steps")
         for name in (*every, "train_steps"):
             steps = getattr(self, name)

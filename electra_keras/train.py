@@ -82,6 +82,9 @@ def _train(options: argparse.Namespace) -> None:
         force=options.force,
         profile_steps=profile,
     )
+    if done.checkpoint is None:
+        print(f"trained steps {done.start_step:,} to {done.step:,}; the chief saves")
+        return
     rate = done.real_tokens / max(done.train_secs, 1e-9)
     print(
         f"trained steps {done.start_step:,} to {done.step:,}: "

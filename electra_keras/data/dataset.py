@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -28,6 +29,37 @@ _SHARD_ORDER_STREAM = 0
 _EXAMPLE_ORDER_STREAM = 1
 
 
+@dataclasses.dataclass(frozen=True)
+class BatchShare:
+    """The part of every global batch that one input pipeline makes.
+
+    Attributes:
+        index: Of the pipeline; each worker has one.
+        pipelines: In all.
+        replicas: Of this pipeline: each gets batches of its own, in turns.
+    """
+
+    index: int = 0
+    pipelines: int = 1
+    replicas: int = 1
+
+    def cut(self, dataset: tf.data.Dataset, global_batch_size: int) -> tf.data.Dataset:
+        """Cuts batches of B rows to the replicas' own, of B / all replicas."""
+        if self.pipelines == self.replicas == 1:
+            return dataset
+        rows = global_batch_size // self.pipelines
+        part = slice(self.index * rows, (self.index + 1) * rows)
+
+        def take(*batch: Any) -> Any:
+            cut = tf.nest.map_structure(lambda value: value[part], batch)
+            return cut if len(cut) > 1 else cut[0]
+
+        return dataset.map(take).rebatch(rows // self.replicas, drop_remainder=True)
+
+
+WHOLE_BATCH = BatchShare()
+
+
 def make_train_dataset(
     folder: str | Path,
     *,
@@ -35,6 +67,7 @@ def make_train_dataset(
     config: DataConfig | None = None,
     seed: int = 1,
     start_step: int = 0,
+    share: BatchShare = WHOLE_BATCH,
 ) -> tf.data.Dataset:
     """Makes the endless stream of masked training batches.
 
@@ -44,6 +77,8 @@ def make_train_dataset(
         config: Masking and mixing; what `train.compat` decides counts as off.
         seed: Of the order and of the masks.
         start_step: Batches already consumed, by the run that is resumed.
+        share: Which part of each batch is made. Rows and masks do not depend on
+            how batches are cut.
 
     Returns:
         Batches with the names and shapes of `features.py`.
@@ -77,6 +112,7 @@ def make_train_dataset(
     dataset = dataset.map(load).prefetch(1)
     # Rebatching across groups and epochs: no example is ever left over.
     dataset = dataset.rebatch(global_batch_size, drop_remainder=True)
+    dataset = share.cut(dataset, global_batch_size)
     dataset = dataset.map(finish, num_parallel_calls=2, deterministic=True)
     return dataset.prefetch(4).with_options(_options())
 
@@ -89,6 +125,7 @@ def make_eval_dataset(
     config: DataConfig | None = None,
     seed: int = 1,
     max_examples: int | None = None,
+    share: BatchShare = WHOLE_BATCH,
 ) -> tf.data.Dataset:
     """Makes one pass over held-out examples, with the same masks every time.
 
@@ -100,6 +137,7 @@ def make_eval_dataset(
         config: Masking, as in `make_train_dataset`.
         seed: Of the masks.
         max_examples: At most so many, from the start; None: all.
+        share: Which part of each batch is made.
 
     Raises:
         UsageError: The folder is not whole or the split is empty.
@@ -127,11 +165,19 @@ def make_eval_dataset(
         dataset = dataset.take(max_examples)
     dataset = dataset.enumerate().batch(global_batch_size)
     dataset = dataset.map(finish, num_parallel_calls=2, deterministic=True)
+    dataset = share.cut(dataset, global_batch_size)
     # Keras steps once past the end of a dataset of unknown length.
+    batches = count_eval_batches(info, split, global_batch_size, max_examples)
+    known = tf.data.experimental.assert_cardinality(batches * share.replicas)
+    return dataset.apply(known).prefetch(2).with_options(_options())
+
+
+def count_eval_batches(
+    info: DatasetInfo, split: str, global_batch_size: int, max_examples: int | None
+) -> int:
+    """Counts the global batches of `make_eval_dataset`, the last one filled up."""
     examples = min(max_examples or info.examples(split), info.examples(split))
-    batches = -(-examples // global_batch_size)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(batches))
-    return dataset.prefetch(2).with_options(_options())
+    return -(-examples // global_batch_size)
 
 
 @dataclasses.dataclass(frozen=True)

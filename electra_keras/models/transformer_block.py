@@ -57,7 +57,9 @@ class TransformerBlock(keras.layers.Layer):
         seed: int = 1,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        # Of its inputs only the products are cast, by their own layers: the residual
+        # stays float32 in mixed precision.
+        super().__init__(autocast=False, **kwargs)
         self.arguments = {
             "hidden_dim": hidden_dim,
             "num_heads": num_heads,

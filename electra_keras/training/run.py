@@ -9,13 +9,18 @@ A run folder holds `config.yaml` (resolved), `data_info.json`, `vocab.txt`,
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from electra_keras.config import ExperimentConfig
 from electra_keras.data.dataset import (
+    WHOLE_BATCH,
+    BatchShare,
     check_fits,
+    count_eval_batches,
     make_eval_dataset,
     make_train_dataset,
 )
@@ -39,6 +44,7 @@ from electra_keras.training.curves import draw_curves
 from electra_keras.training.monitoring import RunMonitor
 from electra_keras.training.onlookers import Onlookers
 from electra_keras.training.optimizer import make_optimizer
+from electra_keras.training.precision import dtype_policy
 from electra_keras.training.pretrainer import ElectraPretrainer
 from electra_keras.training.run_folder import CHECKPOINTS_FOLDER as CHECKPOINTS_FOLDER
 from electra_keras.training.run_folder import CONFIG_FILE as CONFIG_FILE
@@ -49,19 +55,24 @@ from electra_keras.training.run_folder import (
     open_run_folder,
     start_networks,
 )
-from electra_keras.training.strategies import make_strategy
+from electra_keras.training.strategies import (
+    check_same_step,
+    distribute,
+    is_chief,
+    make_strategy,
+)
 from electra_keras.training.windows import evaluation_epochs, split_windows
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainSummary:
-    """What a call of `train` did."""
+    """What a call of `train` did; a worker that does not write knows less."""
 
     start_step: int
     step: int
-    real_tokens: float
-    train_secs: float
-    checkpoint: Checkpoint
+    real_tokens: float = 0.0
+    train_secs: float = 0.0
+    checkpoint: Checkpoint | None = None
 
 
 def train(
@@ -91,8 +102,9 @@ def train(
     info = load_info(data)
     config = fit_to_data(config, info)
     check_fits(info, "train", config.train.global_batch_size, data)
-    findings = clear_for_start(config, info, data, force=force)
     strategy = make_strategy(config.train)
+    is_writer = is_chief(strategy)
+    findings = clear_for_start(config, info, data, force=force)
     output = Path(output)
     vocabulary = load_vocabulary(data, info)
     with strategy.scope():
@@ -100,58 +112,82 @@ def train(
     networks = pretrainer.objective.networks
     record = start_networks(initial_weights, networks, vocabulary, output)
     # Claimed once the configuration is known to build.
-    open_run_folder(output, config, info, vocabulary, record)
-    print_findings(findings)
+    open_run_folder(output, config, info, vocabulary, record, is_writer=is_writer)
     saver = _Saver(pretrainer, output, config, info)
     start_step = saver.resume()
+    check_same_step(strategy, start_step, output)
+    if is_writer:
+        print_findings(findings)
     batch_size = config.train.global_batch_size
     seed = config.train.seed
 
-    monitor = RunMonitor(
-        output, start_step=start_step, train_steps=config.train.train_steps
-    )
-    monitor.set_model(pretrainer)
-    # Step 0 is evaluated again where nothing was saved.
-    monitor.history.cut_after(start_step or -1)
-    held_out = None
-    if info.examples("validation"):
-        held_out = make_eval_dataset(
+    def make_held_out(share: BatchShare = WHOLE_BATCH) -> tf.data.Dataset:
+        return make_eval_dataset(
             data,
             global_batch_size=batch_size,
             config=config.data,
             seed=seed,
             max_examples=config.train.evaluate_examples,
+            share=share,
         )
-    onlookers = Onlookers(
-        *(pretrainer, monitor, config, vocabulary, held_out, output),
-        profile_steps=profile_steps,
-    )
+
+    def make_train(first: int, share: BatchShare) -> tf.data.Dataset:
+        return make_train_dataset(
+            data,
+            global_batch_size=batch_size,
+            config=config.data,
+            seed=seed,
+            start_step=first,
+            share=share,
+        )
+
+    held_out, batches = None, None
+    if info.examples("validation"):
+        held_out = distribute(strategy, make_held_out)
+        batches = count_eval_batches(
+            info, "validation", batch_size, config.train.evaluate_examples
+        )
+    onlookers = None
+    if is_writer:
+        monitor = RunMonitor(
+            output, start_step=start_step, train_steps=config.train.train_steps
+        )
+        monitor.set_model(pretrainer)
+        # Step 0 is evaluated again where nothing was saved.
+        monitor.history.cut_after(start_step or -1)
+        onlookers = Onlookers(
+            *(pretrainer, monitor, config, vocabulary),
+            *(None if held_out is None else make_held_out(), output),
+            profile_steps=profile_steps,
+        )
+    checkpoint = None
     try:
         if held_out is not None and start_step == 0:
-            values = pretrainer.evaluate(held_out, verbose=0, return_dict=True)
-            monitor.record("validation", {k: float(v) for k, v in values.items()})
-        for first, steps, window in split_windows(start_step, config):
-            dataset = make_train_dataset(
-                data,
-                global_batch_size=batch_size,
-                config=config.data,
-                seed=seed,
-                start_step=first,
+            values = pretrainer.evaluate(
+                held_out, steps=batches, verbose=0, return_dict=True
             )
+            if onlookers is not None:
+                monitor.record("validation", {k: float(v) for k, v in values.items()})
+        for first, steps, window in split_windows(start_step, config):
             pretrainer.fit(
-                dataset,
+                distribute(strategy, functools.partial(make_train, first)),
                 initial_epoch=first // window,
                 epochs=first // window + steps // window,
                 steps_per_epoch=window,
                 validation_data=held_out,
+                validation_steps=batches,
                 validation_freq=evaluation_epochs(first, steps, window, config),
-                callbacks=[*onlookers.callbacks, saver],
+                callbacks=[*onlookers.callbacks, saver] if onlookers else [],
                 verbose=0,
             )
-        checkpoint = saver.save()
-        onlookers.finish()
+        if onlookers is not None:
+            checkpoint = saver.save()
+            onlookers.finish()
     finally:
-        onlookers.close()
+        if onlookers is not None:
+            onlookers.close()
+    if onlookers is None:
+        return TrainSummary(start_step, pretrainer.global_step)
     draw_curves(output)
     return TrainSummary(
         start_step,
@@ -166,7 +202,8 @@ def build_pretrainer(
     config: ExperimentConfig, vocabulary: Vocabulary
 ) -> ElectraPretrainer:
     """Builds objective, networks and optimizer inside the current scope."""
-    objective = build_objective(config, vocabulary)
+    with dtype_policy(config.train.precision):
+        objective = build_objective(config, vocabulary)
     pretrainer = ElectraPretrainer(objective, seed=config.train.seed)
     pretrainer.compile(
         optimizer=make_optimizer(config.train, pretrainer),

@@ -114,6 +114,8 @@ def open_run_folder(
     info: DatasetInfo,
     vocabulary: Vocabulary,
     initial_weights: str | None = None,
+    *,
+    is_writer: bool = True,
 ) -> None:
     """Makes a run folder, or checks that it is this very run's.
 
@@ -123,6 +125,7 @@ def open_run_folder(
         info: Of its data.
         vocabulary: Of its data.
         initial_weights: From `start_networks`.
+        is_writer: Of several workers one makes it; the others only check.
 
     Raises:
         UsageError: It holds another run (the difference is named) or
@@ -130,6 +133,8 @@ def open_run_folder(
     """
     if (folder / CONFIG_FILE).is_file():
         _check_same_run(folder, config, info)
+        return
+    if not is_writer:
         return
     # What a run that was killed at its very start left is no obstacle.
     started = {DATA_INFO_FILE, VOCABULARY_FILE, INITIAL_WEIGHTS_FILE}
