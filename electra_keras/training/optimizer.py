@@ -105,7 +105,7 @@ class ElectraAdamW(keras.optimizers.AdamW):
         """Updates one variable; gradient and rate are already what they shall be."""
         index = self._get_variable_index(variable)
         means = (self._momentums[index].value, self._velocities[index].value)
-        self._update(variable, *means, gradient, learning_rate, *self._powers())
+        self._update(variable, *means, gradient, learning_rate, *self._scalars())
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "bias_correction": self.bias_correction}
@@ -128,7 +128,7 @@ class ElectraAdamW(keras.optimizers.AdamW):
         grads = self._clip_gradients(grads)
         learning_rate = tf.cast(self.learning_rate, tf.float32)
         decay = tf.cast(self.weight_decay or 0.0, tf.float32) * learning_rate
-        powers = self._powers()
+        scalars = self._scalars()
 
         def update_all(distribution, grads):
             for gradient, variable in zip(grads, trainable_variables, strict=True):
@@ -141,7 +141,7 @@ class ElectraAdamW(keras.optimizers.AdamW):
                 distribution.extended.update(
                     variable.value,
                     self._update,
-                    args=(*means, gradient, learning_rate, *powers),
+                    args=(*means, gradient, learning_rate, *scalars),
                     group=False,
                 )
 
@@ -149,24 +149,35 @@ class ElectraAdamW(keras.optimizers.AdamW):
             update_all, self._distribution_strategy, grads
         )
 
-    def _powers(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Both betas to the power of the steps so far, with this one."""
-        if not self.bias_correction:
-            return tf.constant(0.0), tf.constant(0.0)
-        steps = tf.cast(self.iterations - self.first_step + 1, tf.float32)
-        return tf.pow(self.beta_1, steps), tf.pow(self.beta_2, steps)
+    def _scalars(self) -> tuple[tf.Tensor, ...]:
+        """Both betas, epsilon, and the betas to the power of the steps so far.
 
-    def _update(self, variable, mean, mean_square, gradient, rate, *powers):
+        Made once for all variables.
+        """
+        betas = tf.constant(self.beta_1), tf.constant(self.beta_2)
+        if not self.bias_correction:
+            return (
+                *betas,
+                tf.constant(self.epsilon),
+                tf.constant(0.0),
+                tf.constant(0.0),
+            )
+        steps = tf.cast(self.iterations - self.first_step + 1, tf.float32)
+        powers = [tf.pow(beta, steps) for beta in betas]
+        return (*betas, tf.constant(self.epsilon), *powers)
+
+    def _update(self, variable, mean, mean_square, gradient, rate, *scalars):
+        beta_1, beta_2, epsilon, power_1, power_2 = scalars
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=mean.handle,
             v=mean_square.handle,
-            beta1_power=powers[0],
-            beta2_power=powers[1],
+            beta1_power=power_1,
+            beta2_power=power_2,
             lr=rate,
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=epsilon,
             grad=gradient,
         )
 
