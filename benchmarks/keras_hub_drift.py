@@ -86,7 +86,7 @@ def measure(run_folder: str, data: str, rows: int) -> dict[str, Drift]:
     from electra_keras.data.dataset import make_eval_dataset
     from electra_keras.interchange.conversion import convert
     from electra_keras.interchange.sources import open_pretrained
-    from electra_keras.models import layers
+    from electra_keras.models import transformer_block
     from electra_keras.models.randomness import noise_key, step_key
     from electra_keras.training.saved_run import load_run
 
@@ -97,7 +97,7 @@ def measure(run_folder: str, data: str, rows: int) -> dict[str, Drift]:
             str(presets / "discriminator")
         )
     exact = load_run(run_folder).objective
-    layers.gelu = lambda x: keras.activations.gelu(x, approximate=True)
+    transformer_block.gelu = lambda x: keras.activations.gelu(x, approximate=True)
     swapped = load_run(run_folder).objective.networks["discriminator"]
     found = {"as it is": Drift(), "our GELU swapped": Drift()}
     batches = make_eval_dataset(

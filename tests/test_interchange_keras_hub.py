@@ -22,7 +22,7 @@ from electra_keras.interchange.conversion import convert
 from electra_keras.interchange.initial_weights import import_networks
 from electra_keras.interchange.keras_weights import find_keras_weights
 from electra_keras.interchange.sources import Pretrained, open_pretrained
-from electra_keras.models import layers
+from electra_keras.models import transformer_block
 from electra_keras.models.networks import build_replaced_token_networks
 
 hub = pytest.importorskip("keras_hub").models
@@ -77,7 +77,7 @@ def test_weights_are_the_same_but_for_the_gelu(
 ) -> None:
     drift = largest_difference(source, presets, network)
     assert 1e-5 < drift < 5e-3
-    monkeypatch.setattr(layers, "gelu", tanh_gelu)
+    monkeypatch.setattr(transformer_block, "gelu", tanh_gelu)
     assert largest_difference(source, presets, network) < 1e-5
 
 
@@ -115,7 +115,7 @@ def test_a_lone_generator_is_one_preset(
     opened = open_pretrained(GOLDEN / "generator")
     folder = convert(opened, "keras_hub", tmp_path / "one")
     assert [path.name for path in folder.iterdir()] == ["generator"]
-    monkeypatch.setattr(layers, "gelu", tanh_gelu)
+    monkeypatch.setattr(transformer_block, "gelu", tanh_gelu)
     assert largest_difference(opened, folder, "generator") < 1e-5
 
 
@@ -131,7 +131,7 @@ def test_a_model_without_projection(
     known, _ = find_keras_weights(networks)
     opened = dataclasses.replace(source, networks=known, model=model)
     folder = convert(opened, "keras_hub", tmp_path / "presets")
-    monkeypatch.setattr(layers, "gelu", tanh_gelu)
+    monkeypatch.setattr(transformer_block, "gelu", tanh_gelu)
     for network in NETWORKS:
         backbone = hub.ElectraBackbone.from_preset(str(folder / network))
         is_projected = network == "generator"
