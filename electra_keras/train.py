@@ -55,6 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--force", action="store_true", help="train what the doctor calls doomed"
     )
     parser.add_argument(
+        "--skip_corrupt",
+        action="store_true",
+        help="go past examples that cannot be read, and count them in "
+        "unreadable_examples; without it they are an error",
+    )
+    parser.add_argument(
         "--profile_steps",
         metavar="FIRST:STOP",
         help="profile these optimizer steps, such as 100:110, into RUN/logs",
@@ -81,6 +87,7 @@ def _train(options: argparse.Namespace) -> None:
         initial_weights=source,
         force=options.force,
         profile_steps=profile,
+        skip_corrupt=options.skip_corrupt,
     )
     if done.checkpoint is None:
         print(f"trained steps {done.start_step:,} to {done.step:,}; the chief saves")

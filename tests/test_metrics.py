@@ -168,5 +168,10 @@ def test_metrics_of_training_are_means_and_sums_over_steps() -> None:
     metrics.update_step(0.25, None)
     values = {metric.name: float(metric.result()) for metric in metrics.all}
     assert {name: values[name] for name in metrics.of_training} == pytest.approx(
-        {"padding_rate": 4 / 12, "gradient_norm": 2.5, "waited_secs": 1.0}
+        {
+            "padding_rate": 4 / 12,
+            "unreadable_examples": 0.0,
+            "gradient_norm": 2.5,
+            "waited_secs": 1.0,
+        }
     )

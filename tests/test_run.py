@@ -73,7 +73,7 @@ def test_history_has_a_row_for_each_window_and_evaluation(run_folder: Path) -> N
     assert places(rows) == PLACES
     for row in rows:
         names = set(row) - {"split", "step", "learning_rate"}
-        names -= {"padding_rate", "gradient_norm"}
+        names -= {"padding_rate", "gradient_norm", "unreadable_examples"}
         assert len(names) == 11
         assert all(np.isfinite(row[name]) for name in names)
         assert ("learning_rate" in row) == (row["split"] == "train")

@@ -81,7 +81,11 @@ def texts_of(folder: Path) -> dict[str, list[int]]:
     ("poisoned", "told"),
     [
         # Within a window: the next step's loss tells.
-        (5, "disc_loss is nan, loss is nan, gradient_norm is nan; and so are all 54 variables at step 6"),
+        (
+            5,
+            "disc_loss is nan, loss is nan, gradient_norm is nan; and so are all 54 "
+            "variables at step 6",
+        ),
         # At its end: the weights are looked at before they are saved.
         (
             6,

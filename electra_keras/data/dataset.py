@@ -22,6 +22,7 @@ from electra_keras.config import DataConfig
 from electra_keras.data.features import parse_examples
 from electra_keras.data.info import DatasetInfo, load_info
 from electra_keras.data.masking import MaskingConfig, hash_noise, mask_tokens
+from electra_keras.data.shard_reading import check_shards_exist, read_shards
 from electra_keras.errors import UsageError
 
 # Streams of the data order, kept apart from each other by `index_shuffle`.
@@ -68,6 +69,7 @@ def make_train_dataset(
     seed: int = 1,
     start_step: int = 0,
     share: BatchShare = WHOLE_BATCH,
+    skip_corrupt: bool = False,
 ) -> tf.data.Dataset:
     """Makes the endless stream of masked training batches.
 
@@ -79,6 +81,8 @@ def make_train_dataset(
         start_step: Batches already consumed, by the run that is resumed.
         share: Which part of each batch is made. Rows and masks do not depend on
             how batches are cut.
+        skip_corrupt: In the place of an example that cannot be read stands a row of
+            padding, which counts nowhere; else it is an error.
 
     Returns:
         Batches with the names and shapes of `features.py`.
@@ -90,7 +94,13 @@ def make_train_dataset(
     info, masking = _open(folder, config, seed)
     check_fits(info, "train", global_batch_size, folder)
     mixed_shards = (config or DataConfig()).mixed_shards
-    order = _EpochOrder(info, Path(folder), seed=seed, mixed_shards=mixed_shards)
+    order = _EpochOrder(
+        info,
+        Path(folder),
+        seed=seed,
+        mixed_shards=mixed_shards,
+        skip_corrupt=skip_corrupt,
+    )
     group, skipped = order.place(start_step * global_batch_size)
 
     def load(counter: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -126,6 +136,7 @@ def make_eval_dataset(
     seed: int = 1,
     max_examples: int | None = None,
     share: BatchShare = WHOLE_BATCH,
+    skip_corrupt: bool = False,
 ) -> tf.data.Dataset:
     """Makes one pass over held-out examples, with the same masks every time.
 
@@ -138,6 +149,7 @@ def make_eval_dataset(
         seed: Of the masks.
         max_examples: At most so many, from the start; None: all.
         share: Which part of each batch is made.
+        skip_corrupt: As in `make_train_dataset`.
 
     Raises:
         UsageError: The folder is not whole or the split is empty.
@@ -160,7 +172,8 @@ def make_eval_dataset(
         index = tf.ensure_shape(tf.pad(index, [[0, missing]]), [global_batch_size])
         return mask_tokens(rows, index, tf.constant(0, tf.int64), masking)
 
-    dataset = tf.data.TFRecordDataset(files, compression_type=info.compression)
+    sizes = tf.constant([shard.examples for shard in shards], tf.int64)
+    dataset = read_shards(tf.constant(files), sizes, info, skip_corrupt=skip_corrupt)
     if max_examples is not None:
         dataset = dataset.take(max_examples)
     dataset = dataset.enumerate().batch(global_batch_size)
@@ -188,6 +201,7 @@ class _EpochOrder:
     folder: Path
     seed: int
     mixed_shards: int
+    skip_corrupt: bool = False
 
     @property
     def counts(self) -> np.ndarray:
@@ -219,7 +233,7 @@ class _EpochOrder:
         total = tf.reduce_sum(sizes)
         files = tf.gather(tf.constant(names), shards)
         # One element past the promised count, so that a longer file shows.
-        reader = tf.data.TFRecordDataset(files, compression_type=self.info.compression)
+        reader = read_shards(files, sizes, self.info, skip_corrupt=self.skip_corrupt)
         records = reader.batch(total + 1).get_single_element()
         agreed = tf.debugging.assert_equal(
             tf.size(records, tf.int64),
@@ -263,6 +277,7 @@ def _open(
 ) -> tuple[DatasetInfo, MaskingConfig]:
     config = config or DataConfig()
     info = load_info(folder)
+    check_shards_exist(folder, info)
     if config.sequence_length not in (None, info.sequence_length):
         raise UsageError(
             f"data.sequence_length {config.sequence_length}",

@@ -20,6 +20,11 @@ import tensorflow as tf
 from electra_keras.config import ExperimentConfig
 from electra_keras.data.features import parse_examples
 from electra_keras.data.info import DatasetInfo, load_vocabulary
+from electra_keras.data.shard_reading import (
+    check_shards_exist,
+    find_damage,
+    read_shards,
+)
 from electra_keras.data.vocabulary import UNK, Vocabulary
 from electra_keras.errors import ElectraError
 
@@ -74,7 +79,11 @@ class Evidence:
 
 
 def gather_evidence(
-    config: ExperimentConfig, info: DatasetInfo, folder: str | Path
+    config: ExperimentConfig,
+    info: DatasetInfo,
+    folder: str | Path,
+    *,
+    skip_corrupt: bool = False,
 ) -> Evidence:
     """Reads what the checks need.
 
@@ -82,12 +91,13 @@ def gather_evidence(
         config: Settings of the run.
         info: Of the data.
         folder: Of the data.
+        skip_corrupt: Leave out examples that cannot be read.
 
     Raises:
         ElectraError: A file of the folder is damaged.
     """
     folder = Path(folder)
-    token_ids, lengths = _read_rows(info, folder)
+    token_ids, lengths = _read_rows(info, folder, skip_corrupt=skip_corrupt)
     return Evidence(
         config=config,
         info=info,
@@ -112,29 +122,37 @@ def _read_stats(path: Path) -> dict[str, Any]:
     return stats if isinstance(stats, dict) else {}
 
 
-def _read_rows(info: DatasetInfo, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+def _read_rows(
+    info: DatasetInfo, folder: Path, *, skip_corrupt: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Reads the sample: token ids (R, S) and lengths (R,)."""
+    check_shards_exist(folder, info)
     shards = [shard for shard in info.splits.get("train", ()) if shard.examples]
     shards = shards[:SAMPLE_SHARDS]
     parts = []
     for shard in shards:
-        reader = tf.data.TFRecordDataset(
-            str(folder / shard.file), compression_type=info.compression
-        )
         count = min(shard.examples, SAMPLE_ROWS // len(shards))
+        file, size = str(folder / shard.file), tf.constant([count], tf.int64)
+        reader = read_shards(tf.constant([file]), size, info, skip_corrupt=skip_corrupt)
         try:
             records = reader.take(count).batch(count).get_single_element()
             rows = parse_examples(
                 records, info.sequence_length, info.token_ids_dtype, info.packing
             )
         except tf.errors.OpError as error:
-            raise ElectraError(
-                f"{folder / shard.file} is missing or damaged "
+            raise find_damage(folder, info) or ElectraError(
+                f"{file} holds other examples than info.json says "
                 f"({str(error).splitlines()[0]})",
-                expected="shards as info.json describes them",
-                fix="Copy them again, or preprocess again.",
+                expected=f"examples of packing {info.packing}",
+                fix="Copy the folder again, or preprocess again.",
             ) from error
-        parts.append((rows["token_ids"].numpy(), rows["padding_mask"].numpy()))
+        is_read = tf.reduce_any(rows["padding_mask"] > 0, axis=1)
+        parts.append(
+            (
+                rows["token_ids"][is_read].numpy(),
+                rows["padding_mask"][is_read].numpy(),
+            )
+        )
     if not parts:
         empty = np.zeros((0, info.sequence_length), np.int32)
         return empty, np.zeros((0,), np.int64)

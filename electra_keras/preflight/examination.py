@@ -20,7 +20,11 @@ from electra_keras.preflight.setting_checks import SETTING_CHECKS
 
 
 def examine(
-    config: ExperimentConfig, info: DatasetInfo, folder: str | Path
+    config: ExperimentConfig,
+    info: DatasetInfo,
+    folder: str | Path,
+    *,
+    skip_corrupt: bool = False,
 ) -> list[Finding]:
     """Checks a run before it starts.
 
@@ -28,6 +32,7 @@ def examine(
         config: Its settings, resolved or not.
         info: Of its data.
         folder: Of its data.
+        skip_corrupt: Leave out examples that cannot be read.
 
     Returns:
         A finding for every check, those that are well too.
@@ -35,7 +40,8 @@ def examine(
     Raises:
         ElectraError: A file of the folder is damaged.
     """
-    return judge_evidence(gather_evidence(config, info, folder))
+    evidence = gather_evidence(config, info, folder, skip_corrupt=skip_corrupt)
+    return judge_evidence(evidence)
 
 
 def judge_evidence(evidence: Evidence) -> list[Finding]:
@@ -44,7 +50,12 @@ def judge_evidence(evidence: Evidence) -> list[Finding]:
 
 
 def clear_for_start(
-    config: ExperimentConfig, info: DatasetInfo, folder: str | Path, *, force: bool
+    config: ExperimentConfig,
+    info: DatasetInfo,
+    folder: str | Path,
+    *,
+    force: bool,
+    skip_corrupt: bool = False,
 ) -> list[Finding]:
     """Checks a run that is about to start.
 
@@ -53,6 +64,7 @@ def clear_for_start(
         info: Of its data.
         folder: Of its data.
         force: Start a doomed run as well.
+        skip_corrupt: Leave out examples that cannot be read.
 
     Returns:
         What is not well, for `print_findings`.
@@ -61,7 +73,7 @@ def clear_for_start(
         UsageError: The run is doomed, and not forced.
         ElectraError: A file of the folder is damaged.
     """
-    findings = examine(config, info, folder)
+    findings = examine(config, info, folder, skip_corrupt=skip_corrupt)
     doomed = find_doomed(findings)
     if doomed and not force:
         raise refusal(doomed, UsageError, "Or go on all the same with --force.")

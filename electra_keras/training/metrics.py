@@ -41,6 +41,7 @@ class ElectraMetrics:
     | `replaced_rate`              | truly replaced among real tokens        |
     | `real_tokens`                | tokens seen, padding not counted        |
     | `padding_rate`               | padding among all tokens of the rows    |
+    | `unreadable_examples`        | rows without any token, see data        |
     | `gradient_norm`              | of all gradients, before clipping       |
     | `waited_secs`                | for batches to come                     |
 
@@ -49,13 +50,16 @@ class ElectraMetrics:
     tokens, `main_lm_loss` (nats per masked or per real token) and
     `main_lm_accuracy` (its best guess at a masked position is the original).
 
-    The last three are of training only.
+    The last four are of training only.
 
     Args:
         objective: Its losses and groups of metrics are taken.
     """
 
-    of_training = ("padding_rate", "gradient_norm", "waited_secs")
+    of_training = (
+        *("padding_rate", "unreadable_examples"),
+        *("gradient_norm", "waited_secs"),
+    )
 
     def __init__(self, objective: Objective) -> None:
         self._objective = objective
@@ -66,10 +70,12 @@ class ElectraMetrics:
         self.means = {name: keras.metrics.Mean(name=name) for name in names}
         self.real_tokens = keras.metrics.Sum(name="real_tokens")
         self.waited_secs = keras.metrics.Sum(name="waited_secs")
+        self.unreadable_examples = keras.metrics.Sum(name="unreadable_examples")
         self.all: list[keras.metrics.Metric] = [
             *self.means.values(),
             self.real_tokens,
             self.waited_secs,
+            self.unreadable_examples,
         ]
         if "discriminator" in self._groups:
             self.auc = keras.metrics.AUC(
@@ -115,6 +121,8 @@ class ElectraMetrics:
         is_real = tf.cast(batch["padding_mask"], tf.float32)
         self.real_tokens.update_state(is_real)
         self._add("padding_rate", 1.0 - is_real)
+        is_blank = tf.reduce_max(is_real, axis=-1) == 0.0
+        self.unreadable_examples.update_state(tf.cast(is_blank, tf.float32))
 
     def update_step(
         self, waited_secs: tf.Tensor | float, gradient_norm: tf.Tensor | None

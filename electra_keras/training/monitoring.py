@@ -43,6 +43,7 @@ _TAGS = {
     "real_tokens_per_sec": "input/real_tokens_per_sec",
     "padding_rate": "input/padding_rate",
     "waiting_rate": "input/waiting_rate",
+    "unreadable_examples": "input/unreadable_examples",
     "gradient_norm": "optimizer/gradient_norm",
 }
 
@@ -105,6 +106,11 @@ class RunMonitor(keras.callbacks.Callback):
         if timed_tokens and secs:
             train["real_tokens_per_sec"] = timed_tokens / secs
             train["waiting_rate"] = waited_secs / secs
+        if train["unreadable_examples"]:
+            self.progress.say(
+                f"step {self.model.global_step:,}: "
+                f"{train['unreadable_examples']:,.0f} examples could not be read"
+            )
         train["learning_rate"] = float(self.model.optimizer.learning_rate)
         self.real_tokens += timed_tokens
         self.train_secs += secs

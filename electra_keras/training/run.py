@@ -29,6 +29,7 @@ from electra_keras.data.info import (
     load_info,
     load_vocabulary,
 )
+from electra_keras.data.shard_reading import find_damage
 from electra_keras.data.vocabulary import Vocabulary
 from electra_keras.errors import UsageError
 from electra_keras.objectives.shared.objective import Objective, ObjectiveSettings
@@ -83,6 +84,7 @@ def train(
     initial_weights: InitialWeights | None = None,
     force: bool = False,
     profile_steps: tuple[int, int] | None = None,
+    skip_corrupt: bool = False,
 ) -> TrainSummary:
     """Trains, or goes on where the run in `output` stopped.
 
@@ -93,18 +95,22 @@ def train(
         initial_weights: What a fresh run starts from; None: random weights.
         force: Train even what the preflight calls doomed.
         profile_steps: Optimizer steps done before a profile and at its end.
+        skip_corrupt: Go past examples that cannot be read, and count them.
 
     Raises:
         UsageError: The configuration does not fit the data or the initial
             weights, the run is doomed, or `output` holds something else.
-        ElectraError: A loss or a weight became NaN or infinite.
+        ElectraError: A loss or a weight became NaN or infinite, or a shard is
+            damaged.
     """
     info = load_info(data)
     config = fit_to_data(config, info)
     check_fits(info, "train", config.train.global_batch_size, data)
     strategy = make_strategy(config.train)
     is_writer = is_chief(strategy)
-    findings = clear_for_start(config, info, data, force=force)
+    findings = clear_for_start(
+        config, info, data, force=force, skip_corrupt=skip_corrupt
+    )
     output = Path(output)
     vocabulary = load_vocabulary(data, info)
     with strategy.scope():
@@ -129,6 +135,7 @@ def train(
             seed=seed,
             max_examples=config.train.evaluate_examples,
             share=share,
+            skip_corrupt=skip_corrupt,
         )
 
     def make_train(first: int, share: BatchShare) -> tf.data.Dataset:
@@ -139,6 +146,7 @@ def train(
             seed=seed,
             start_step=first,
             share=share,
+            skip_corrupt=skip_corrupt,
         )
 
     held_out, batches = None, None
@@ -183,6 +191,9 @@ def train(
         if onlookers is not None:
             checkpoint = saver.save()
             onlookers.finish()
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        # TensorFlow does not say which file it was reading.
+        raise find_damage(data, info) or error from error
     finally:
         if onlookers is not None:
             onlookers.close()
