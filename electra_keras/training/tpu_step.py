@@ -70,10 +70,10 @@ def lint_steps(
     specs = _batch_specs(config, replicas, has_blocks)
     # Seconds come from the host's clock as float64; the step makes float32 of them.
     waited = tf.TensorSpec([], tf.float64, name="waited_secs")
+    linted = []
     with unfilled_variables():
-        pretrainer = build_pretrainer(config, Vocabulary(SPECIAL_TOKENS))
-        linted = []
         for start in _stage_starts(config):
+            pretrainer = build_pretrainer(config, Vocabulary(SPECIAL_TOKENS))
             pretrainer._start(start)
             name = "train step" + (f" from {start:,}" if start else "")
             linted.append(_lint_step(name, pretrainer.train_step, specs, waited))
@@ -137,9 +137,10 @@ def _fill_in(config: ExperimentConfig) -> ExperimentConfig:
 
 
 def _stage_starts(config: ExperimentConfig) -> tuple[int, ...]:
-    """Optimizer steps from which on another graph is run."""
+    """An optimizer step of each stage, since each has a graph of its own."""
     if config.train.objective == "two_stage":
-        return 0, config.train.effective_generator_steps
+        # Not the first one: weights are copied there, and here none has a value.
+        return 0, config.train.effective_generator_steps + 1
     return (0,)
 
 
