@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from electra_keras.command_line import make_parser, run_command
+
+if TYPE_CHECKING:
+    from electra_keras.config import ExperimentConfig
+    from electra_keras.preflight.finding import Finding
 
 _DESCRIPTION = """\
 Says before a training whether it can come to anything: looks at the settings,
@@ -18,6 +23,8 @@ Every check has a status:
   ok       as it should be
   warning  trains, but worse than it could
   doomed   nothing can come of it; the exit code is 1
+With --tpu the graph of the training step is looked at as well, for what a TPU
+cannot run, and --data may be left out. It needs no TPU.
 What is not ok is listed below the table with the way to mend it. Nothing is
 written. electra_keras.train looks at the same before it starts, prints the
 warnings and refuses a doomed run, unless it is given --force.
@@ -33,7 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--config", help="YAML file of configs/; without it the defaults: Small"
     )
     parser.add_argument(
-        "--data", required=True, help="folder written by beam_pipelines.preprocess"
+        "--data",
+        help="folder written by beam_pipelines.preprocess; needed without --tpu",
+    )
+    parser.add_argument(
+        "--tpu",
+        action="store_true",
+        help="look for what a TPU cannot run; on 8 cores, takes some seconds",
     )
     parser.add_argument(
         "--set",
@@ -53,12 +66,22 @@ def _examine(options: argparse.Namespace) -> None:
 
     from electra_keras.config_files import load_config
     from electra_keras.data.info import load_info
-    from electra_keras.errors import ElectraError
+    from electra_keras.errors import ElectraError, UsageError
     from electra_keras.preflight.examination import examine, find_doomed, refusal
     from electra_keras.preflight.table import findings_json, findings_table, list_fixes
 
     config = load_config(options.config, options.set)
-    findings = examine(config, load_info(options.data), options.data)
+    findings = []
+    if options.data:
+        findings += examine(config, load_info(options.data), options.data)
+    elif not options.tpu:
+        raise UsageError(
+            "no --data",
+            expected="a folder written by beam_pipelines.preprocess",
+            fix="Give --data, or --tpu to look at the graph alone.",
+        )
+    if options.tpu:
+        findings += _examine_for_tpu(config, options.data)
     if options.json:
         print("\n".join(findings_json(findings)))
     else:
@@ -68,6 +91,17 @@ def _examine(options: argparse.Namespace) -> None:
     doomed = find_doomed(findings)
     if doomed:
         raise refusal(doomed, ElectraError)
+
+
+def _examine_for_tpu(config: ExperimentConfig, data: str | None) -> list[Finding]:
+    from electra_keras.data.info import load_info
+    from electra_keras.training.run import fit_to_data
+    from electra_keras.training.tpu_step import check_tpu
+
+    if data is None:
+        return check_tpu(config)
+    info = load_info(data)
+    return check_tpu(fit_to_data(config, info), has_blocks=info.packing == "dense")
 
 
 if __name__ == "__main__":

@@ -65,6 +65,7 @@ CONSOLE = {
     "tensorboard --logdir": "does not end; --version runs and the logs exist",
     "cp configs/": "the reader changes the copy; every config is loaded by a test",
     "python -m electra_keras.train": "names stand for the reader's own folders",
+    "python -m electra_keras.doctor --tpu": "test_tpu_linter.py runs it",
     "python -m electra_keras.evaluate": "names stand for the reader's own folders",
     "python -m beam_pipelines.build_vocabulary": "names stand for the reader's own "
     "folders",

@@ -3,7 +3,8 @@
 Reads states and a token table, feeds `heads.py`. All real tokens times a
 vocabulary are gigabytes: ELECTRA-Small's batch of 128 x 128 tokens has 0.5
 billion logits. They are made a chunk of tokens at a time, and again when the
-gradient is due.
+gradient is due. Answers are written into tensors of a known size: what
+`tf.map_fn` and `tf.TensorArray` make, lists of tensors, is not for a TPU.
 """
 
 from __future__ import annotations
@@ -35,10 +36,12 @@ def token_log_probabilities(
         log_probabilities float32 (N, K), nats; best_ids int32 (N,);
         best_log_probabilities float32 (N,). The first has a gradient.
     """
-    count = tf.shape(states)[0]
+    count = states.shape[0]
+    if count is None:
+        count = tf.shape(states)[0]
     most = max(1, chunk_logits // table.shape[0])
     # Chunks of nearly one size, so that little is added to fill the last one.
-    chunks = tf.maximum(1, (count + most - 1) // most)
+    chunks = _at_least_one((count + most - 1) // most)
     size = (count + chunks - 1) // chunks
     padding = [[0, chunks * size - count], [0, 0]]
     answers = _ask_chunks(
@@ -54,26 +57,34 @@ def token_log_probabilities(
     return asked, tf.stop_gradient(best_ids), tf.stop_gradient(best)
 
 
+def _at_least_one(count: tf.Tensor | int) -> tf.Tensor | int:
+    return max(1, count) if isinstance(count, int) else tf.maximum(1, count)
+
+
 @tf.custom_gradient
 def _ask_chunks(states, table, bias, token_ids):
     """`token_log_probabilities` of chunks: (C, N / C, ...) in and out."""
+    chunks, size, asked = _sizes(token_ids)
 
-    def ask(chunk):
-        hidden, ids = chunk
-        logits = _logits(hidden, table, bias)
+    def ask(chunk, *answers):
+        logits = _logits(states[chunk], table, bias)
         total = tf.reduce_logsumexp(logits, axis=-1)
-        asked = tf.gather(logits, ids, batch_dims=1) - total[:, tf.newaxis]
-        best_ids = tf.argmax(logits, axis=-1, output_type=tf.int32)
-        return asked, best_ids, tf.reduce_max(logits, axis=-1) - total, total
+        found = (
+            tf.gather(logits, token_ids[chunk], batch_dims=1) - total[:, tf.newaxis],
+            tf.argmax(logits, axis=-1, output_type=tf.int32),
+            tf.reduce_max(logits, axis=-1) - total,
+            total,
+        )
+        return chunk + 1, *map(_write, answers, [chunk] * len(found), found)
 
-    asked, best_ids, best, totals = tf.map_fn(
-        ask,
-        (states, token_ids),
-        fn_output_signature=(tf.float32, tf.int32, tf.float32, tf.float32),
-        parallel_iterations=1,  # Of more, each would hold its logits.
+    start = (
+        0,
+        tf.zeros([chunks, size, asked]),
+        tf.zeros([chunks, size], tf.int32),
+        tf.zeros([chunks, size]),
+        tf.zeros([chunks, size]),
     )
-    # The shape is lost on the way through the loop.
-    asked = tf.ensure_shape(asked, [None, None, token_ids.shape[2]])
+    _, asked_for, best_ids, best, totals = _for_each_chunk(chunks, ask, start)
 
     def gradient(upstream, *of_the_best):
         of_states, of_table, of_bias = _gradients(
@@ -81,7 +92,7 @@ def _ask_chunks(states, table, bias, token_ids):
         )
         return of_states, of_table, of_bias, None
 
-    return (asked, best_ids, best), gradient
+    return (asked_for, best_ids, best), gradient
 
 
 def _gradients(inputs, totals, upstream):
@@ -91,13 +102,13 @@ def _gradients(inputs, totals, upstream):
     softmax everywhere.
     """
     states, table, bias, token_ids = inputs
-    chunks, asked = tf.shape(states)[0], token_ids.shape[2]
+    chunks, size, asked = _sizes(token_ids)
 
     def add_chunk(chunk, of_states, of_table, of_bias):
         hidden, ids, weights = states[chunk], token_ids[chunk], upstream[chunk]
         logits = _logits(hidden, table, bias)
         softmax = tf.exp(logits - totals[chunk][:, tf.newaxis])
-        rows = tf.repeat(tf.range(tf.shape(ids)[0]), asked)
+        rows = tf.repeat(tf.range(size), asked)
         of_logits = tf.tensor_scatter_nd_add(
             -softmax * tf.reduce_sum(weights, axis=-1, keepdims=True),
             tf.stack([rows, tf.reshape(ids, [-1])], axis=-1),
@@ -108,21 +119,42 @@ def _gradients(inputs, totals, upstream):
         added = tf.matmul(narrow, hidden, transpose_a=True)
         return (
             chunk + 1,
-            of_states.write(chunk, of_hidden),
+            _write(of_states, chunk, of_hidden),
             of_table + tf.cast(added, tf.float32),
             of_bias + tf.reduce_sum(of_logits, axis=0),
         )
 
     start = (
         0,
-        tf.TensorArray(states.dtype, size=chunks, element_shape=[None, table.shape[1]]),
+        tf.zeros([chunks, size, table.shape[1]], states.dtype),
         tf.zeros(table.shape),
         tf.zeros(bias.shape),
     )
-    _, of_states, of_table, of_bias = tf.while_loop(
-        lambda chunk, *sums: chunk < chunks, add_chunk, start, parallel_iterations=1
+    _, of_states, of_table, of_bias = _for_each_chunk(chunks, add_chunk, start)
+    return of_states, tf.cast(of_table, table.dtype), of_bias
+
+
+def _for_each_chunk(chunks, body, start):
+    """Runs the body with 0 to C - 1 as its first argument, one after the other."""
+    return tf.while_loop(
+        lambda chunk, *rest: chunk < chunks,
+        body,
+        start,
+        parallel_iterations=1,  # Of more, each would hold its logits.
     )
-    return of_states.stack(), tf.cast(of_table, table.dtype), of_bias
+
+
+def _write(values, chunk, new):
+    """Puts one chunk, (N / C, ...), in its place in (C, N / C, ...)."""
+    return tf.tensor_scatter_nd_update(values, [[chunk]], new[tf.newaxis])
+
+
+def _sizes(values):
+    """The three sizes of a tensor, static where they are known."""
+    shape = tf.shape(values)
+    return [
+        shape[axis] if size is None else size for axis, size in enumerate(values.shape)
+    ]
 
 
 def _logits(hidden, table, bias):

@@ -1,4 +1,4 @@
-"""Dense product, LayerNorm and GELU, with gradients that cost less.
+"""Dense product, LayerNorm, GELU and transpose, with gradients that cost less.
 
 Used by `layers.py`. What autodiff makes of them is right too, and slow on a CPU:
 sums over the rows of a matrix (the gradients of biases and of LayerNorm's
@@ -97,6 +97,27 @@ def drop(x, keep, rate: float):
     @tf.custom_gradient
     def call(x):
         return _scale_kept(x, keep, rate), lambda up: _scale_kept(up, keep, rate)
+
+    return call(x)
+
+
+def transpose(x, order: list[int]):
+    """Reorders axes as `tf.transpose`, bit for bit.
+
+    Its gradient knows the way back when it is traced. TensorFlow's takes the order
+    from the forward pass, as a tensor: where that is a function of its own, XLA must
+    then know all that the function is given, weights and noise, when it compiles,
+    and it compiles every step anew.
+
+    Args:
+        x: Any dtype and shape.
+        order: The axes of `x`, as they shall be.
+    """
+    back = sorted(range(len(order)), key=order.__getitem__)
+
+    @tf.custom_gradient
+    def call(x):
+        return tf.transpose(x, order), lambda upstream: tf.transpose(upstream, back)
 
     return call(x)
 

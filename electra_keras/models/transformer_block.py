@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from electra_keras.models.exact_gradients import drop, gelu
+from electra_keras.models.exact_gradients import drop, gelu, transpose
 from electra_keras.models.layers import dense, layer_norm
 from electra_keras.models.randomness import draw_id, fold_in, keep_mask, open_key
 
@@ -143,13 +143,13 @@ class TransformerBlock(keras.layers.Layer):
             self.query_key_value(hidden), [batch, length, 3, self.num_heads, head_dim]
         )
         # (3, B, A, S, D): one transpose serves query, key and value.
-        query, key, value = tf.unstack(tf.transpose(projected, [2, 0, 3, 1, 4]))
+        query, key, value = tf.unstack(transpose(projected, [2, 0, 3, 1, 4]))
         scores = tf.matmul(query * head_dim**-0.5, key, transpose_b=True)
         probabilities = tf.nn.softmax(_add(scores, attention_bias))
         probabilities = self._drop("attention_dropout", probabilities, kept)
         attended = tf.matmul(tf.cast(probabilities, value.dtype), value)
         return tf.reshape(
-            tf.transpose(attended, [0, 2, 1, 3]), [batch * length, self.hidden_dim]
+            transpose(attended, [0, 2, 1, 3]), [batch * length, self.hidden_dim]
         )
 
     def _drop(self, name: str, x: tf.Tensor, kept: Kept) -> tf.Tensor:

@@ -250,9 +250,9 @@ class ElectraPretrainer(keras.Model):
 
 
 def _take(iterator) -> tuple[Any, tf.Tensor]:
-    """Takes a batch, and the seconds until it came: float64 ()."""
+    """Takes a batch, and the seconds until it came: float32 ()."""
     start = tf.timestamp()
     with tf.control_dependencies([start]):
         batch = next(iterator)
     with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
-        return batch, tf.timestamp() - start
+        return batch, tf.cast(tf.timestamp() - start, tf.float32)
