@@ -11,8 +11,6 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-import keras
-
 from electra_keras.config import ExperimentConfig
 from electra_keras.data.dataset import (
     check_fits,
@@ -29,13 +27,9 @@ from electra_keras.errors import UsageError
 from electra_keras.objectives.shared.objective import Objective, ObjectiveSettings
 from electra_keras.objectives.shared.registry import find_objective
 from electra_keras.preflight.examination import clear_for_start, print_findings
-from electra_keras.training.checkpoints import (
-    Checkpoint,
-    CheckpointFolder,
-    network_variables,
-    optimizer_variables,
-)
+from electra_keras.training.checkpoints import Checkpoint
 from electra_keras.training.curves import draw_curves
+from electra_keras.training.interruption import Interruption
 from electra_keras.training.monitoring import RunMonitor
 from electra_keras.training.onlookers import Onlookers
 from electra_keras.training.optimizer import make_optimizer
@@ -45,10 +39,10 @@ from electra_keras.training.run_folder import CONFIG_FILE as CONFIG_FILE
 from electra_keras.training.run_folder import DATA_INFO_FILE as DATA_INFO_FILE
 from electra_keras.training.run_folder import (
     InitialWeights,
-    find_trained_sequence_length,
     open_run_folder,
     start_networks,
 )
+from electra_keras.training.saver import Saver
 from electra_keras.training.strategies import make_strategy
 from electra_keras.training.windows import evaluation_epochs, split_windows
 
@@ -72,8 +66,12 @@ def train(
     initial_weights: InitialWeights | None = None,
     force: bool = False,
     profile_steps: tuple[int, int] | None = None,
+    allow_changes: bool = False,
 ) -> TrainSummary:
     """Trains, or goes on where the run in `output` stopped.
+
+    Called in the main thread, it answers SIGTERM and Ctrl-C: the step is saved
+    before the process ends.
 
     Args:
         config: Settings; what is None there is taken from the data.
@@ -82,11 +80,14 @@ def train(
         initial_weights: What a fresh run starts from; None: random weights.
         force: Train even what the preflight calls doomed.
         profile_steps: Optimizer steps done before a profile and at its end.
+        allow_changes: Go on with other settings, as far as a run may change.
 
     Raises:
         UsageError: The configuration does not fit the data or the initial
             weights, the run is doomed, or `output` holds something else.
         ElectraError: A loss or a weight became NaN or infinite.
+        SystemExit: After SIGTERM, with exit code 0.
+        KeyboardInterrupt: After Ctrl-C.
     """
     info = load_info(data)
     config = fit_to_data(config, info)
@@ -100,9 +101,12 @@ def train(
     networks = pretrainer.objective.networks
     record = start_networks(initial_weights, networks, vocabulary, output)
     # Claimed once the configuration is known to build.
-    open_run_folder(output, config, info, vocabulary, record)
+    open_run_folder(
+        output, config, info, vocabulary, record, allow_changes=allow_changes
+    )
     print_findings(findings)
-    saver = _Saver(pretrainer, output, config, info)
+    interruption = Interruption()
+    saver = Saver(pretrainer, output, config, info, interruption)
     start_step = saver.resume()
     batch_size = config.train.global_batch_size
     seed = config.train.seed
@@ -126,6 +130,7 @@ def train(
         *(pretrainer, monitor, config, vocabulary, held_out, output),
         profile_steps=profile_steps,
     )
+    interruption.listen()
     try:
         if held_out is not None and start_step == 0:
             values = pretrainer.evaluate(held_out, verbose=0, return_dict=True)
@@ -152,6 +157,7 @@ def train(
         onlookers.finish()
     finally:
         onlookers.close()
+        interruption.close()
     draw_curves(output)
     return TrainSummary(
         start_step,
@@ -219,56 +225,3 @@ def fit_to_data(config: ExperimentConfig, info: DatasetInfo) -> ExperimentConfig
         model=dataclasses.replace(model, vocabulary_size=info.vocabulary_size),
         data=dataclasses.replace(data, sequence_length=info.sequence_length),
     )
-
-
-class _Saver(keras.callbacks.Callback):
-    """Resumes from the newest checkpoint and writes new ones on time."""
-
-    def __init__(
-        self,
-        pretrainer: ElectraPretrainer,
-        folder: Path,
-        config: ExperimentConfig,
-        info: DatasetInfo,
-    ):
-        super().__init__()
-        self.pretrainer = pretrainer
-        self.variables = {
-            **network_variables(pretrainer.objective.networks),
-            **optimizer_variables(pretrainer.optimizer),
-        }
-        self.checkpoints = CheckpointFolder(
-            folder / CHECKPOINTS_FOLDER, kept=config.train.kept_checkpoints
-        )
-        self.every = config.train.checkpoint_every_steps
-        self.config_fingerprint = config.fingerprint
-        self.data_fingerprint = info.fingerprint
-        self.trained_sequence_length = find_trained_sequence_length(
-            folder, config, info
-        )
-        self.saved_step = 0
-
-    def resume(self) -> int:
-        """Restores the newest whole checkpoint; returns its step, or 0."""
-        checkpoint = self.checkpoints.latest()
-        if checkpoint is None:
-            return 0
-        checkpoint.restore(self.variables)
-        self.saved_step = checkpoint.step
-        print(f"resumed from {checkpoint.folder} at step {checkpoint.step:,}")
-        return checkpoint.step
-
-    def save(self) -> Checkpoint:
-        """Writes a checkpoint of the present step."""
-        self.saved_step = self.pretrainer.global_step
-        return self.checkpoints.save(
-            self.variables,
-            step=self.saved_step,
-            config_fingerprint=self.config_fingerprint,
-            data_fingerprint=self.data_fingerprint,
-            trained_sequence_length=self.trained_sequence_length,
-        )
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        if self.pretrainer.global_step // self.every > self.saved_step // self.every:
-            self.save()
