@@ -80,12 +80,13 @@ def find_changes(previous: ExperimentConfig, config: ExperimentConfig) -> list[C
         if was != now:
             changes.append(Change(_BOUNDARY, was, now))
         elif previous.train.generator_steps != config.train.generator_steps:
-            # Only written otherwise; it has to be kept, since `None` would move.
-            changes.append(_Rewritten(_BOUNDARY, was, now))
+            # Spelt out, so that the boundary stays where None would move it.
+            spelling = previous.train.generator_steps, config.train.generator_steps
+            changes.append(_Respelt(_BOUNDARY, *spelling))
     return changes
 
 
-class _Rewritten(Change):
+class _Respelt(Change):
     """Another spelling of the same value."""
 
     @property
@@ -99,8 +100,8 @@ def find_other_data(known: DatasetInfo, info: DatasetInfo) -> list[Change]:
         return []
     first, second = _describe(known), _describe(info)
     differing = [name for name in first if first[name] != second[name]]
-    # The same counts, and other bytes.
-    names = differing or ["fingerprint"]
+    # Of the same counts and other bytes, the hash.
+    names = differing[:-1] or differing
     was, now = (
         ", ".join(f"{name} {about[name]}" for name in names)
         for about in (first, second)
@@ -109,6 +110,7 @@ def find_other_data(known: DatasetInfo, info: DatasetInfo) -> list[Change]:
 
 
 def _describe(info: DatasetInfo) -> dict[str, Any]:
+    """Data in a few words; the hash of all comes last."""
     splits = ("train", "validation", "test")
     return {
         "vocabulary": info.vocabulary_sha256[:12],
