@@ -141,7 +141,7 @@ def kill_often(
     counts = [0, 0, 0]
     finished = []
     number = 0
-    while counts[0] + counts[1] < options.kills:
+    while counts[0] < options.kills:
         number += 1
         attempt = plan(choose, number, options)
         code = start_and_end(command, run, attempt)
@@ -210,7 +210,9 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", required=True, help="with held-out text")
-    parser.add_argument("--kills", type=int, default=20, help="signals in all")
+    parser.add_argument(
+        "--kills", type=int, default=20, help="SIGKILLs that come in time"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of when they come")
     parser.add_argument("--steps", type=int, default=1400, help="optimizer steps")
     parser.add_argument(
