@@ -51,6 +51,18 @@ def make_parser(module: str, description: str) -> argparse.ArgumentParser:
     return parser
 
 
+def add_checkpoint_flag(parser: argparse.ArgumentParser) -> None:
+    """Adds --checkpoint, for the commands that read a run."""
+    parser.add_argument(
+        "--checkpoint",
+        default="latest",
+        metavar="latest|best|STEP",
+        help="which weights of the run: the newest, those with the best held-out "
+        "metric (RUN/checkpoints/best.json names it), or those of a step that is "
+        "still kept; default: latest",
+    )
+
+
 def run_command(
     parser: argparse.ArgumentParser,
     main: Callable[[argparse.Namespace], None],

@@ -115,7 +115,7 @@ class TrainConfig:
         evaluate_every_steps: Optimizer steps between held-out evaluations.
         evaluate_examples: At most so many held-out examples each time.
         checkpoint_every_steps: Optimizer steps between checkpoints.
-        kept_checkpoints: The newest so many are kept.
+        kept_checkpoints: The newest so many are kept, and the best.
     """
 
     objective: str = "electra"

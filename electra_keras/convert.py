@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from electra_keras.command_line import make_parser, run_command
+from electra_keras.command_line import add_checkpoint_flag, make_parser, run_command
 
 _DESCRIPTION = """\
 Writes a model in the format of other programs, weights bit by bit:
@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     sources = parser.add_mutually_exclusive_group(required=True)
     sources.add_argument("--run", help="run folder of electra_keras.train")
     sources.add_argument("--source", help="a model in any known format")
+    add_checkpoint_flag(parser)
     parser.add_argument(
         "--to", required=True, choices=("huggingface", "keras_hub", "tf1")
     )
@@ -77,6 +78,7 @@ def _convert(options: argparse.Namespace) -> None:
         options.run or options.source,
         num_heads={k: v for k, v in num_heads.items() if v is not None},
         lower_case=options.lower_case,
+        checkpoint=options.checkpoint,
     )
     for note in source.notes:
         print(f"note: {note}")

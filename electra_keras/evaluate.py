@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from electra_keras.command_line import make_parser, run_command
+from electra_keras.command_line import add_checkpoint_flag, make_parser, run_command
 
 _DESCRIPTION = """\
 Measures a run on held-out text, padding never counted:
@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--run", required=True, help="run folder of electra_keras.train"
     )
+    add_checkpoint_flag(parser)
     parser.add_argument("--data", required=True, help="data folder with held-out text")
     parser.add_argument(
         "--split", default="validation", choices=("validation", "test", "train")
@@ -53,7 +54,7 @@ def _evaluate(options: argparse.Namespace) -> None:
             expected="a number of rows, 0 for none",
             fix="Change it.",
         )
-    run = load_run(options.run)
+    run = load_run(options.run, options.checkpoint)
     started = time.monotonic()
     metrics = evaluation.evaluate_run(run, options.data, split=options.split)
     secs = time.monotonic() - started

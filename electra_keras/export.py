@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from electra_keras.command_line import make_parser, run_command
+from electra_keras.command_line import add_checkpoint_flag, make_parser, run_command
 
 _DESCRIPTION = """\
 Exports the discriminator of a run as a SavedModel that TF Serving serves:
@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--run", required=True, help="run folder of electra_keras.train"
     )
+    add_checkpoint_flag(parser)
     parser.add_argument("--output", required=True, help="folder of model versions")
     parser.add_argument(
         "--sequence_length",
@@ -42,7 +43,7 @@ def _export(options: argparse.Namespace) -> None:
     from electra_keras.serving.export import export_run
     from electra_keras.training.saved_run import load_run
 
-    run = load_run(options.run)
+    run = load_run(options.run, options.checkpoint)
     version = export_run(run, options.output, sequence_length=options.sequence_length)
     size = sum(path.stat().st_size for path in version.rglob("*") if path.is_file())
     print(

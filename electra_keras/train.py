@@ -14,15 +14,19 @@ discriminator learns to tell which tokens were replaced.
   python -m electra_keras.train --config=configs/electra_tiny.yaml \\
       --data=data/reviews --output=runs/reviews
 
-Called again with the same options it goes on where the run stopped. What
-electra_keras.doctor finds is told first; a doomed run is refused.
+Called again with the same options it goes on where the run stopped, bit by bit
+as if it had not; --allow_changes lets some settings be others. SIGTERM and Ctrl-C
+save the present step first. What electra_keras.doctor finds is told first; a
+doomed run is refused.
 --init_from=PATH starts from other weights, as continued pre-training. The
 output folder receives:
   config.yaml     every setting, resolved
-  checkpoints/    weights and optimizer, written whole or not at all
+  checkpoints/    weights and optimizer, written whole or not at all: the newest
+                  few, and the best by held-out text, which best.json names
   logs/           for `tensorboard --logdir=runs/reviews/logs`
   metrics.jsonl   every point of the curves;  curves.png  their picture
   watchdog.jsonl  what went wrong, if anything did
+  changes.jsonl   settings that were changed on the way, if any
 
 Next: python -m electra_keras.evaluate, then python -m electra_keras.export.
 """
@@ -65,6 +69,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="FIRST:STOP",
         help="profile these optimizer steps, such as 100:110, into RUN/logs",
     )
+    parser.add_argument(
+        "--allow_changes",
+        action="store_true",
+        help="go on with a run although settings are others: those that do not alter "
+        "what is computed, such as intervals, and, with a warning, those that alter "
+        "its further course, such as train.learning_rate; never sizes, seed, masks, "
+        "batch size, objective or data, which ask for another --output",
+    )
     return run_command(parser, _train, argv)
 
 
@@ -88,6 +100,7 @@ def _train(options: argparse.Namespace) -> None:
         force=options.force,
         profile_steps=profile,
         skip_corrupt=options.skip_corrupt,
+        allow_changes=options.allow_changes,
     )
     if done.checkpoint is None:
         print(f"trained steps {done.start_step:,} to {done.step:,}; the chief saves")

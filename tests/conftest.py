@@ -204,7 +204,7 @@ def tiny_config(tiny_model: ModelConfig) -> ExperimentConfig:
             evaluate_every_steps=4,
             evaluate_examples=20,
             checkpoint_every_steps=3,
-            kept_checkpoints=2,
+            kept_checkpoints=3,
         ),
     )
 

@@ -119,7 +119,8 @@ def resumed_run(
     """The run once more from step 6, by the command, two steps of it profiled."""
     folder = tmp_path_factory.mktemp("resumed")
     shutil.copytree(run_folder, folder / "run")
-    shutil.rmtree(folder / "run/checkpoints/step-00000009")
+    for step in (8, 9):
+        shutil.rmtree(folder / f"run/checkpoints/step-{step:08d}")
     (folder / "tiny.yaml").write_text(tiny_config.to_yaml())
     flags = [f"--config={folder / 'tiny.yaml'}", f"--data={data_folder}"]
     flags += [f"--output={folder / 'run'}", "--profile_steps=6:8"]

@@ -14,10 +14,11 @@ from electra_keras.config import ExperimentConfig
 from electra_keras.config_files import load_config
 from electra_keras.data.info import DatasetInfo, load_info, load_vocabulary
 from electra_keras.errors import UsageError
-from electra_keras.training import run as run_module
+from electra_keras.training.best_checkpoint import BestCheckpoint
 from electra_keras.training.history import History
 from electra_keras.training.run import fit_to_data, open_run_folder, train
 from electra_keras.training.saved_run import load_run
+from electra_keras.training.saver import Saver
 from electra_keras.training.windows import evaluation_epochs, split_windows
 
 Rows = list[dict[str, Any]]
@@ -62,7 +63,15 @@ def test_run_folder_holds_these_files(
     for theirs, mine in (("info.json", "data_info.json"), ("vocab.txt", "vocab.txt")):
         assert (data_folder / theirs).read_text() == (run_folder / mine).read_text()
     names = sorted(path.name for path in (run_folder / "checkpoints").iterdir())
-    assert names == ["step-00000006", "step-00000009"]
+    # Due are 4, 6 and 9; 8 is there since it was the best so far.
+    newest = [f"step-{step:08d}" for step in (6, 8, 9)]
+    assert names == ["best.json", *newest]
+    rows = History(run_folder).rows("validation")
+    best = max(rows, key=lambda row: row["disc_auc"])
+    assert best["step"] in (8, 9)
+    assert BestCheckpoint.read(run_folder / "checkpoints") == BestCheckpoint(
+        best["step"], "disc_auc", best["disc_auc"]
+    )
     assert (run_folder / "curves.png").read_bytes().startswith(b"\x89PNG")
     for split in ("train", "validation"):
         assert any((run_folder / "logs" / split).iterdir())
@@ -73,8 +82,8 @@ def test_history_has_a_row_for_each_window_and_evaluation(run_folder: Path) -> N
     assert places(rows) == PLACES
     for row in rows:
         names = set(row) - {"split", "step", "learning_rate"}
-        names -= {"padding_rate", "gradient_norm", "unreadable_examples"}
-        assert len(names) == 11
+        names.discard("unreadable_examples")
+        assert len(names) == (13 if row["split"] == "train" else 11)
         assert all(np.isfinite(row[name]) for name in names)
         assert ("learning_rate" in row) == (row["split"] == "train")
     held_out = [row["real_tokens"] for row in rows if row["split"] == "validation"]
@@ -92,14 +101,14 @@ def weights_of(folder: Path) -> dict[str, np.ndarray]:
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Makes the run stop as if killed, before it saves at that step."""
-    original = run_module._Saver.on_epoch_end
+    original = Saver.on_epoch_end
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if self.pretrainer.global_step == step:
             raise KeyboardInterrupt
         original(self, epoch, logs)
 
-    monkeypatch.setattr(run_module._Saver, "on_epoch_end", on_epoch_end)
+    monkeypatch.setattr(Saver, "on_epoch_end", on_epoch_end)
 
 
 def test_stopped_and_resumed_run_equals_one_in_one_go(
@@ -116,8 +125,8 @@ def test_stopped_and_resumed_run_equals_one_in_one_go(
         train(tiny_config, data_folder, folder)
     # Step 6 is in the history and not in a checkpoint: it is done again.
     assert places(rows_of(folder)) == PLACES[:5]
-    names = [path.name for path in (folder / "checkpoints").iterdir()]
-    assert names == ["step-00000004"]
+    names = sorted(path.name for path in (folder / "checkpoints").iterdir())
+    assert names == ["best.json", "step-00000004"]
     capsys.readouterr()
 
     done = train(tiny_config, data_folder, folder)
@@ -146,7 +155,7 @@ def test_damaged_last_checkpoint_costs_the_steps_since_the_one_before(
     shutil.copytree(run_folder, folder)
     (folder / "checkpoints/step-00000009/variables.index").unlink()
     done = train(tiny_config, data_folder, folder)
-    assert (done.start_step, done.step) == (6, 9)
+    assert (done.start_step, done.step) == (8, 9)
     assert rows_of(folder) == rows_of(run_folder)
     weights = weights_of(folder)
     for path, value in weights_of(run_folder).items():
@@ -227,7 +236,11 @@ def test_sizes_that_are_not_the_datas_are_refused_before_a_folder_is_made(
         (0, 10, 5, [(0, 10, 5)]),
         (0, 7, 100, [(0, 7, 7)]),
         (3, 7, 100, [(3, 4, 4)]),
-        (3, 10, 5, [(3, 5, 5), (8, 2, 2)]),
+        # Stopped in the middle of a window: it ends where it would have.
+        (3, 10, 5, [(3, 2, 2), (5, 5, 5)]),
+        (3, 9, 2, [(3, 1, 1), (4, 4, 2), (8, 1, 1)]),
+        (7, 8, 5, [(7, 1, 1)]),
+        (7, 7, 100, []),
     ],
 )
 def test_windows_cover_what_is_left(
@@ -247,12 +260,21 @@ def test_windows_cover_what_is_left(
         (0, 8, 2, 100, []),
         (4, 4, 2, 4, [4]),
         (8, 1, 1, 4, [9]),  # The end of the run.
+        # The rest of the window from 2 to 4, in which 3 falls.
+        (3, 1, 1, 3, [4]),
+        (3, 1, 1, 4, [4]),
+        (5, 1, 1, 4, []),
     ],
 )
 def test_evaluation_comes_with_the_window_that_reaches_it(
     first: int, steps: int, window: int, every: int, epochs: list[int]
 ) -> None:
-    config = change(ExperimentConfig(), train_steps=9, evaluate_every_steps=every)
+    config = change(
+        ExperimentConfig(),
+        train_steps=9,
+        log_every_steps=2,
+        evaluate_every_steps=every,
+    )
     assert evaluation_epochs(first, steps, window, config) == epochs
 
 

@@ -64,7 +64,7 @@ def whole_run(
 def cut_run(run: Path, folder: Path, step: int) -> Path:
     """Copies a run as it was when it had saved a step."""
     shutil.copytree(run, folder)
-    for path in (folder / "checkpoints").iterdir():
+    for path in (folder / "checkpoints").glob("step-*"):
         if int(path.name.removeprefix("step-")) > step:
             shutil.rmtree(path)
     return folder

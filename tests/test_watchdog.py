@@ -62,7 +62,7 @@ def poison_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 
 def saved_steps(folder: Path) -> list[str]:
-    return sorted(path.name for path in (folder / "checkpoints").iterdir())
+    return sorted(path.name for path in (folder / "checkpoints").glob("step-*"))
 
 
 def texts_of(folder: Path) -> dict[str, list[int]]:

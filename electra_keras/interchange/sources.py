@@ -74,6 +74,7 @@ def open_pretrained(
     *,
     num_heads: Mapping[str, int] | None = None,
     lower_case: bool = False,
+    checkpoint: str = "latest",
 ) -> Pretrained:
     """Opens a run folder, a Hugging Face folder or a TF1 checkpoint.
 
@@ -83,6 +84,7 @@ def open_pretrained(
             `config.json` does not tell.
         lower_case: The tokenizer lower-cases and strips accents, even where
             the source does not say so.
+        checkpoint: Of a run: "latest", "best" or a step.
 
     Raises:
         UsageError: It is none of these, or not whole; see `open_huggingface`,
@@ -90,7 +92,7 @@ def open_pretrained(
     """
     path = Path(path)
     if (path / CONFIG_FILE).is_file():
-        found = _open_run(path)
+        found = _open_run(path, checkpoint)
     elif is_huggingface(path) and find_prefix(path) is None:
         found = _open_huggingface(path)
     elif (prefix := find_prefix(path)) is not None:
@@ -109,6 +111,12 @@ def open_pretrained(
             expected="neither, since its own files tell them",
             fix="Remove --num_heads, --generator_num_heads and --lower_case.",
         )
+    if checkpoint != "latest" and found.kind != "run":
+        raise UsageError(
+            f"--checkpoint={checkpoint} of {path}",
+            expected="a run folder of electra_keras.train, which has several",
+            fix="Remove --checkpoint.",
+        )
     _check_vocabulary_size(found)
     return _set_casing(found, lower_case or found.tokenizer.lower_case)
 
@@ -120,8 +128,8 @@ def _set_casing(source: Pretrained, lower_case: bool) -> Pretrained:
     return dataclasses.replace(source, tokenizer=tokenizer)
 
 
-def _open_run(path: Path) -> Pretrained:
-    run = read_run(path)
+def _open_run(path: Path, checkpoint: str) -> Pretrained:
+    run = read_run(path, checkpoint)
     networks, others = open_run_weights(run)
     left_out = [f"the {name}" for name in others]
     for name, weights in networks.items():

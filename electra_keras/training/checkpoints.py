@@ -1,4 +1,4 @@
-"""Checkpoints: whole or absent, checked when read, the newest few kept.
+"""Checkpoints: whole or absent, checked when read; the newest few and the best kept.
 
 Reads the pretrainer's state, feeds `run.py` when it resumes, and `serving/`.
 
@@ -13,16 +13,18 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from electra_keras.errors import ElectraError
+from electra_keras.errors import ElectraError, UsageError
+from electra_keras.training.best_checkpoint import BEST_FILE, BestCheckpoint
 from electra_keras.whole_files import sync
 
 # Variables by name. Names of our own, since Keras shows TensorFlow no layer
@@ -31,6 +33,8 @@ Variables = dict[str, keras.Variable]
 
 STATE_FILE = "state.json"
 _PREFIX = "step-"
+# What a killed process leaves: its name ends with a UUID.
+_PARTIAL = re.compile(rf"{_PREFIX}\d+\.partial-[0-9a-f]{{32}}")
 _PART_BYTES = 2**26
 _FILES_PREFIX = "variables"
 # What TensorFlow calls a variable that is stored as `_trackable` does.
@@ -49,6 +53,9 @@ class Checkpoint:
         trained_sequence_length: Tokens of the longest rows that the weights were
             trained on, by this run or one before it; later positions are not
             trained. 0 in checkpoints that do not say.
+        window_start: Of a checkpoint in the middle of a window of the curves: the
+            optimizer steps done before the window, whose metrics so far are saved
+            too. None at the end of a window.
     """
 
     folder: Path
@@ -56,6 +63,7 @@ class Checkpoint:
     config_fingerprint: str
     data_fingerprint: str
     trained_sequence_length: int = 0
+    window_start: int | None = None
 
     def restore(self, variables: Variables) -> None:
         """Loads every one of `variables` from this checkpoint.
@@ -112,7 +120,8 @@ class CheckpointFolder:
 
     Args:
         folder: `RUN/checkpoints`.
-        kept: The newest so many are kept; older ones of ours are removed.
+        kept: The newest so many are kept, and the best; older ones of ours are
+            removed.
     """
 
     def __init__(self, folder: Path, *, kept: int = 3):
@@ -127,12 +136,18 @@ class CheckpointFolder:
         config_fingerprint: str,
         data_fingerprint: str,
         trained_sequence_length: int = 0,
+        window_start: int | None = None,
     ) -> Checkpoint:
         """Writes a checkpoint; a kill at any moment leaves none or a whole one."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        target = self.folder / f"{_PREFIX}{step:08d}"
+        target = self._of_step(step)
         saved = Checkpoint(
-            target, step, config_fingerprint, data_fingerprint, trained_sequence_length
+            target,
+            step,
+            config_fingerprint,
+            data_fingerprint,
+            trained_sequence_length,
+            window_start,
         )
         if target.exists() and self._read(target) is None:
             target.rename(self.folder / f"damaged-{target.name}-{uuid.uuid4().hex[:8]}")
@@ -163,6 +178,75 @@ class CheckpointFolder:
             print(f"warning: {folder} is damaged and passed over")
         return None
 
+    def choose(self, which: str) -> Checkpoint | None:
+        """Finds "latest", "best" or the checkpoint of a step, such as "1000".
+
+        Returns:
+            None only where there is no whole checkpoint at all.
+
+        Raises:
+            UsageError: There is none of this name, or it is damaged.
+        """
+        latest = self.latest()
+        if which == "latest" or latest is None:
+            return latest
+        steps = [int(folder.name.removeprefix(_PREFIX)) for folder in self._folders()]
+        there = ", ".join(f"{step}" for step in steps)
+        if which == "best":
+            best = BestCheckpoint.read(self.folder)
+            if best is None:
+                raise UsageError(
+                    f"no {BEST_FILE} in {self.folder}",
+                    expected="a run that has been evaluated on held-out text",
+                    fix=f"Use --checkpoint=latest, or a step of {there}.",
+                )
+            which = str(best.step)
+        step = int(which) if which.isdecimal() else None
+        found = None if step is None else self._read(self._of_step(step))
+        if found is None:
+            is_damaged = step in steps
+            raise UsageError(
+                f"checkpoint {which} of {self.folder} is damaged"
+                if is_damaged
+                else f"no checkpoint {which} in {self.folder}",
+                expected=f"latest, best, or a step of {there}",
+                fix="Choose another --checkpoint.",
+            )
+        return found
+
+    def mark_best(self, best: BestCheckpoint) -> None:
+        """Names the best checkpoint, which is saved; the one before may go."""
+        best.write(self.folder)
+        sync(self.folder)
+        self._forget_old(best.step)
+
+    def find_best(
+        self, judged: Iterable[BestCheckpoint | None], step: int
+    ) -> BestCheckpoint | None:
+        """Finds the best whole checkpoint once more and names it.
+
+        Args:
+            judged: Held-out values of steps, saved or not.
+            step: From which the run goes on; what came later will come again.
+        """
+        known = {*judged, BestCheckpoint.read(self.folder)}
+        candidates = [b for b in known if b is not None and b.step <= step]
+        for best in sorted(candidates, key=lambda b: b.rank, reverse=True):
+            if self._read(self._of_step(best.step)) is not None:
+                best.write(self.folder)
+                return best
+        (self.folder / BEST_FILE).unlink(missing_ok=True)
+        return None
+
+    def remove_partial(self) -> None:
+        """Removes what killed processes had begun to write."""
+        for folder in self.folder.glob(f"{_PREFIX}*"):
+            if _PARTIAL.fullmatch(folder.name):
+                shutil.rmtree(folder)
+
+    def _of_step(self, step: int) -> Path:
+        return self.folder / f"{_PREFIX}{step:08d}"
+
     def _folders(self) -> list[Path]:
         found = self.folder.glob(f"{_PREFIX}*") if self.folder.is_dir() else []
         return sorted(
@@ -180,16 +264,22 @@ class CheckpointFolder:
                 state["config_fingerprint"],
                 state["data_fingerprint"],
                 state.get("trained_sequence_length", 0),
+                state.get("window_start"),
             )
         except (OSError, ValueError, KeyError):
             return None
 
     def _forget_old(self, step: int) -> None:
-        """Removes all but the newest up to `step`; damaged later ones stay."""
-        newest = self.folder / f"{_PREFIX}{step:08d}"
+        """Removes all but the newest up to `step` and the best.
+
+        Damaged later ones stay.
+        """
+        newest = self._of_step(step)
+        best = BestCheckpoint.read(self.folder)
         known = [folder for folder in self._folders() if folder <= newest]
         for folder in known[: -self.kept]:
-            shutil.rmtree(folder)
+            if best is None or folder != self._of_step(best.step):
+                shutil.rmtree(folder)
 
 
 def network_variables(networks: Mapping[str, keras.Model]) -> Variables:

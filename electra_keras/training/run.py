@@ -12,7 +12,6 @@ import dataclasses
 import functools
 from pathlib import Path
 
-import keras
 import tensorflow as tf
 
 from electra_keras.config import ExperimentConfig
@@ -35,13 +34,9 @@ from electra_keras.errors import UsageError
 from electra_keras.objectives.shared.objective import Objective, ObjectiveSettings
 from electra_keras.objectives.shared.registry import find_objective
 from electra_keras.preflight.examination import clear_for_start, print_findings
-from electra_keras.training.checkpoints import (
-    Checkpoint,
-    CheckpointFolder,
-    network_variables,
-    optimizer_variables,
-)
+from electra_keras.training.checkpoints import Checkpoint
 from electra_keras.training.curves import draw_curves
+from electra_keras.training.interruption import Interruption
 from electra_keras.training.monitoring import RunMonitor
 from electra_keras.training.onlookers import Onlookers
 from electra_keras.training.optimizer import make_optimizer
@@ -52,10 +47,10 @@ from electra_keras.training.run_folder import CONFIG_FILE as CONFIG_FILE
 from electra_keras.training.run_folder import DATA_INFO_FILE as DATA_INFO_FILE
 from electra_keras.training.run_folder import (
     InitialWeights,
-    find_trained_sequence_length,
     open_run_folder,
     start_networks,
 )
+from electra_keras.training.saver import Saver
 from electra_keras.training.strategies import (
     check_same_step,
     distribute,
@@ -85,8 +80,12 @@ def train(
     force: bool = False,
     profile_steps: tuple[int, int] | None = None,
     skip_corrupt: bool = False,
+    allow_changes: bool = False,
 ) -> TrainSummary:
     """Trains, or goes on where the run in `output` stopped.
+
+    Called in the main thread, it answers SIGTERM and Ctrl-C: the step is saved
+    before the process ends.
 
     Args:
         config: Settings; what is None there is taken from the data.
@@ -96,12 +95,15 @@ def train(
         force: Train even what the preflight calls doomed.
         profile_steps: Optimizer steps done before a profile and at its end.
         skip_corrupt: Go past examples that cannot be read, and count them.
+        allow_changes: Go on with other settings, as far as a run may change.
 
     Raises:
         UsageError: The configuration does not fit the data or the initial
             weights, the run is doomed, or `output` holds something else.
         ElectraError: A loss or a weight became NaN or infinite, or a shard is
             damaged.
+        SystemExit: After SIGTERM, with exit code 0.
+        KeyboardInterrupt: After Ctrl-C.
     """
     info = load_info(data)
     config = fit_to_data(config, info)
@@ -118,8 +120,13 @@ def train(
     networks = pretrainer.objective.networks
     record = start_networks(initial_weights, networks, vocabulary, output)
     # Claimed once the configuration is known to build.
-    open_run_folder(output, config, info, vocabulary, record, is_writer=is_writer)
-    saver = _Saver(pretrainer, output, config, info)
+    open_run_folder(
+        *(output, config, info, vocabulary, record),
+        is_writer=is_writer,
+        allow_changes=allow_changes,
+    )
+    interruption = Interruption()
+    saver = Saver(pretrainer, output, config, info, interruption)
     start_step = saver.resume()
     check_same_step(strategy, start_step, output)
     if is_writer:
@@ -168,6 +175,7 @@ def train(
             *(None if held_out is None else make_held_out(), output),
             profile_steps=profile_steps,
         )
+        interruption.listen()
     checkpoint = None
     try:
         if held_out is not None and start_step == 0:
@@ -197,6 +205,7 @@ def train(
     finally:
         if onlookers is not None:
             onlookers.close()
+        interruption.close()
     if onlookers is None:
         return TrainSummary(start_step, pretrainer.global_step)
     draw_curves(output)
@@ -267,56 +276,3 @@ def fit_to_data(config: ExperimentConfig, info: DatasetInfo) -> ExperimentConfig
         model=dataclasses.replace(model, vocabulary_size=info.vocabulary_size),
         data=dataclasses.replace(data, sequence_length=info.sequence_length),
     )
-
-
-class _Saver(keras.callbacks.Callback):
-    """Resumes from the newest checkpoint and writes new ones on time."""
-
-    def __init__(
-        self,
-        pretrainer: ElectraPretrainer,
-        folder: Path,
-        config: ExperimentConfig,
-        info: DatasetInfo,
-    ):
-        super().__init__()
-        self.pretrainer = pretrainer
-        self.variables = {
-            **network_variables(pretrainer.objective.networks),
-            **optimizer_variables(pretrainer.optimizer),
-        }
-        self.checkpoints = CheckpointFolder(
-            folder / CHECKPOINTS_FOLDER, kept=config.train.kept_checkpoints
-        )
-        self.every = config.train.checkpoint_every_steps
-        self.config_fingerprint = config.fingerprint
-        self.data_fingerprint = info.fingerprint
-        self.trained_sequence_length = find_trained_sequence_length(
-            folder, config, info
-        )
-        self.saved_step = 0
-
-    def resume(self) -> int:
-        """Restores the newest whole checkpoint; returns its step, or 0."""
-        checkpoint = self.checkpoints.latest()
-        if checkpoint is None:
-            return 0
-        checkpoint.restore(self.variables)
-        self.saved_step = checkpoint.step
-        print(f"resumed from {checkpoint.folder} at step {checkpoint.step:,}")
-        return checkpoint.step
-
-    def save(self) -> Checkpoint:
-        """Writes a checkpoint of the present step."""
-        self.saved_step = self.pretrainer.global_step
-        return self.checkpoints.save(
-            self.variables,
-            step=self.saved_step,
-            config_fingerprint=self.config_fingerprint,
-            data_fingerprint=self.data_fingerprint,
-            trained_sequence_length=self.trained_sequence_length,
-        )
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        if self.pretrainer.global_step // self.every > self.saved_step // self.every:
-            self.save()

@@ -18,6 +18,12 @@ from electra_keras.config_files import load_config
 from electra_keras.data.info import VOCABULARY_FILE, DatasetInfo
 from electra_keras.data.vocabulary import Vocabulary
 from electra_keras.errors import UsageError
+from electra_keras.training.changes import (
+    accept_changes,
+    check_changes,
+    find_changes,
+    find_other_data,
+)
 from electra_keras.training.checkpoints import CheckpointFolder
 from electra_keras.whole_files import write_text
 
@@ -116,6 +122,7 @@ def open_run_folder(
     initial_weights: str | None = None,
     *,
     is_writer: bool = True,
+    allow_changes: bool = False,
 ) -> None:
     """Makes a run folder, or checks that it is this very run's.
 
@@ -126,13 +133,19 @@ def open_run_folder(
         vocabulary: Of its data.
         initial_weights: From `start_networks`.
         is_writer: Of several workers one makes it; the others only check.
+        allow_changes: Take over the settings that may change in a run; see
+            `changes.py`.
 
     Raises:
         UsageError: It holds another run (the difference is named) or
             something else.
     """
     if (folder / CONFIG_FILE).is_file():
-        _check_same_run(folder, config, info)
+        _go_on(
+            *(folder, config, info),
+            is_writer=is_writer,
+            allow_changes=allow_changes,
+        )
         return
     if not is_writer:
         return
@@ -157,20 +170,23 @@ def open_run_folder(
         write_text(folder / name, text)
 
 
-def _check_same_run(folder: Path, config: ExperimentConfig, info: DatasetInfo) -> None:
-    previous = load_config(folder / CONFIG_FILE).to_dict()
-    changes = [
-        f"{section}.{key} was {previous[section][key]} and is now {value}"
-        for section, values in config.to_dict().items()
-        for key, value in values.items()
-        if previous[section][key] != value
-    ]
+def _go_on(
+    folder: Path,
+    config: ExperimentConfig,
+    info: DatasetInfo,
+    *,
+    is_writer: bool,
+    allow_changes: bool,
+) -> None:
+    """Checks that a run is this very one, but for what may change."""
     known = DatasetInfo.from_json((folder / DATA_INFO_FILE).read_text("utf-8"))
-    if known.fingerprint != info.fingerprint:
-        changes.append("the data are others")
-    if changes:
-        raise UsageError(
-            f"{folder} holds another run: {'; '.join(changes)}",
-            expected="the same configuration and data to go on with a run",
-            fix="Choose another --output, or undo the change.",
-        )
+    changes = find_changes(load_config(folder / CONFIG_FILE), config)
+    changes += find_other_data(known, info)
+    if not changes:
+        return
+    checkpoint = CheckpointFolder(folder / CHECKPOINTS_FOLDER).latest()
+    step = 0 if checkpoint is None else checkpoint.step
+    check_changes(folder, changes, config, step=step, allow_changes=allow_changes)
+    if is_writer:
+        accept_changes(folder, changes, step)
+        write_text(folder / CONFIG_FILE, config.to_yaml())

@@ -31,7 +31,7 @@ from electra_keras.training.run import (
 
 @dataclasses.dataclass(frozen=True)
 class RunRecord:
-    """What a run says of itself, and its newest whole checkpoint on disk."""
+    """What a run says of itself, and one of its checkpoints on disk."""
 
     folder: Path
     config: ExperimentConfig
@@ -57,11 +57,16 @@ class SavedRun(RunRecord):
         return self.objective.networks["discriminator"]
 
 
-def read_run(folder: str | Path) -> RunRecord:
+def read_run(folder: str | Path, checkpoint: str = "latest") -> RunRecord:
     """Reads what a run says of itself, and no weights.
 
+    Args:
+        folder: Of the run.
+        checkpoint: "latest" (the newest whole one), "best" (by held-out text) or
+            a step.
+
     Raises:
-        UsageError: `folder` is no run or has no checkpoint yet.
+        UsageError: `folder` is no run, or has no such checkpoint.
     """
     folder = Path(folder)
     if not (folder / CONFIG_FILE).is_file():
@@ -70,8 +75,8 @@ def read_run(folder: str | Path) -> RunRecord:
             expected="a folder written by electra_keras.train",
             fix="Check --run.",
         )
-    checkpoint = CheckpointFolder(folder / CHECKPOINTS_FOLDER).latest()
-    if checkpoint is None:
+    chosen = CheckpointFolder(folder / CHECKPOINTS_FOLDER).choose(checkpoint)
+    if chosen is None:
         raise UsageError(
             f"{folder} has no whole checkpoint",
             expected="a run that has trained for a while",
@@ -82,17 +87,21 @@ def read_run(folder: str | Path) -> RunRecord:
         load_config(folder / CONFIG_FILE),
         DatasetInfo.from_json((folder / DATA_INFO_FILE).read_text("utf-8")),
         Vocabulary.load(folder / VOCABULARY_FILE),
-        checkpoint,
+        chosen,
     )
 
 
-def load_run(folder: str | Path) -> SavedRun:
-    """Loads the newest whole checkpoint of a run.
+def load_run(folder: str | Path, checkpoint: str = "latest") -> SavedRun:
+    """Loads the weights of a run.
+
+    Args:
+        folder: Of the run.
+        checkpoint: As for `read_run`.
 
     Raises:
         UsageError: As `read_run`.
     """
-    record = read_run(folder)
+    record = read_run(folder, checkpoint)
     objective = build_objective(record.config, record.vocabulary)
     record.checkpoint.restore(network_variables(objective.networks))
     objective.start(record.checkpoint.step)
