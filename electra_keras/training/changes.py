@@ -30,7 +30,8 @@ OF_COURSE = (
     *("train.learning_rate", "train.train_steps", "train.warmup_steps"),
     *("train.weight_decay_rate", "train.clip_norm", "train.adam_beta_1"),
     *("train.adam_beta_2", "train.adam_epsilon", "train.discriminator_loss_weight"),
-    *("train.temperature", "model.dropout_rate", "model.attention_dropout_rate"),
+    *("train.temperature", "train.precision"),
+    *("model.dropout_rate", "model.attention_dropout_rate"),
 )
 _BOUNDARY = "train.generator_steps"
 
