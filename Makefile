@@ -31,7 +31,7 @@ quickstart: setup
 	  $(VOCABULARY_SIZE:%=--vocabulary_size=%) $(SETTINGS:%=--set='%')
 
 test: setup lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .
