@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import random
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -221,3 +223,28 @@ def run_folder(
     folder = tmp_path_factory.mktemp("run") / "run"
     train(tiny_config, data_folder, folder)
     return folder
+
+
+def send_signal(patch: pytest.MonkeyPatch, step: int, number: signal.Signals) -> None:
+    """Makes runs send their own process a signal when a step is done."""
+    import keras
+
+    from electra_keras.training import onlookers
+
+    class Signal(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if self.model.global_step == step:
+                os.kill(os.getpid(), number)
+
+    class Signalling(onlookers.Onlookers):
+        def __init__(self, *args: Any, **kwargs: Any):
+            super().__init__(*args, **kwargs)
+            self.callbacks.append(Signal())
+
+    patch.setattr("electra_keras.training.run.Onlookers", Signalling)
+
+
+@pytest.fixture(name="send_signal", scope="session")
+def send_signal_fixture() -> Callable[..., None]:
+    """`send_signal`, for tests of runs that are stopped."""
+    return send_signal

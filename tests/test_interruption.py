@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
 from electra_keras.config import ExperimentConfig
-from electra_keras.training import onlookers
 from electra_keras.training.history import History
 from electra_keras.training.interruption import Interruption
 from electra_keras.training.run import train
@@ -54,35 +51,13 @@ def state_of(folder: Path, step: int) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
-class Signal(keras.callbacks.Callback):
-    """Sends this process a signal when a step is done."""
-
-    def __init__(self, step: int, number: signal.Signals):
-        super().__init__()
-        self.step = step
-        self.number = number
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.model.global_step == self.step:
-            os.kill(os.getpid(), self.number)
-
-
-def send(patch: pytest.MonkeyPatch, step: int, number: signal.Signals) -> None:
-    class Signalling(onlookers.Onlookers):
-        def __init__(self, *args: Any, **kwargs: Any):
-            super().__init__(*args, **kwargs)
-            self.callbacks.append(Signal(step, number))
-
-    patch.setattr("electra_keras.training.run.Onlookers", Signalling)
-
-
 STOPPED_AT_3 = """
 import signal, sys
 import pytest
 from electra_keras import train
 sys.path.insert(0, "tests")
-from test_interruption import send
-send(pytest.MonkeyPatch(), 3, signal.SIGTERM)
+from conftest import send_signal
+send_signal(pytest.MonkeyPatch(), 3, signal.SIGTERM)
 raise SystemExit(train.main(sys.argv[1:]))
 """
 
@@ -93,6 +68,7 @@ def test_a_run_stopped_again_and_again_equals_one_in_one_go(
     tiny_config: ExperimentConfig,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    send_signal: Callable[..., None],
     capsys: Capture,
 ) -> None:
     folder = tmp_path / "run"
@@ -117,7 +93,7 @@ def test_a_run_stopped_again_and_again_equals_one_in_one_go(
     # Ctrl-C at the end of that window: it is evaluated first.
     before = signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        send(patch, 4, signal.SIGINT)
+        send_signal(patch, 4, signal.SIGINT)
         train(tiny_config, data_folder, folder)
     out = capsys.readouterr().out
     assert "at step 3\n" in out and "stopped by SIGINT at step 4, saved as" in out
@@ -128,7 +104,7 @@ def test_a_run_stopped_again_and_again_equals_one_in_one_go(
 
     # In the middle once more, in this process.
     with monkeypatch.context() as patch, pytest.raises(SystemExit) as stop:
-        send(patch, 7, signal.SIGTERM)
+        send_signal(patch, 7, signal.SIGTERM)
         train(tiny_config, data_folder, folder)
     assert stop.value.code == 0
     assert state_of(folder, 7)["window_start"] == 6

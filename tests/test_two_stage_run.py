@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,28 @@ def test_resumed_run_equals_one_in_one_go(
     folder = cut_run(whole_run, tmp_path / "run", step)
     done = train(config, data_folder, folder)
     assert (done.start_step, done.step) == (step, 8)
+    assert rows_of(folder) == rows_of(whole_run)
+    mine, theirs = load_run(folder).objective, load_run(whole_run).objective
+    for name, network in mine.networks.items():
+        others = theirs.networks[name].variables
+        for one, other in zip(network.variables, others, strict=True):
+            assert np.array_equal(one.numpy(), other.numpy()), one.path
+
+
+def test_a_run_stopped_within_windows_of_both_stages_equals_one_in_one_go(
+    whole_run: Path,
+    config: ExperimentConfig,
+    data_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    send_signal: Callable[..., None],
+) -> None:
+    folder = cut_run(whole_run, tmp_path / "run", 2)
+    for step in (3, 5):  # The boundary at 4 ends the window of the first.
+        with monkeypatch.context() as patch, pytest.raises(SystemExit):
+            send_signal(patch, step, signal.SIGTERM)
+            train(config, data_folder, folder)
+    assert train(config, data_folder, folder).start_step == 5
     assert rows_of(folder) == rows_of(whole_run)
     mine, theirs = load_run(folder).objective, load_run(whole_run).objective
     for name, network in mine.networks.items():
