@@ -146,12 +146,16 @@ def test_help_teaches(name: str, capsys: Capture) -> None:
     assert "--debug" in out
 
 
-# Without options `budget` plans the defaults, and asks for a vocabulary size.
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "budget"])
+# They ask by themselves for what they lack: a vocabulary size, data or --tpu.
+ASKING = ("budget", "doctor")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_missing_and_unknown_options_are_told_in_one_line(
     name: str, capsys: Capture
 ) -> None:
-    for flags in ([], ["--no-such-option"]):
+    missing = [] if name in ASKING else [[]]
+    for flags in (*missing, ["--no-such-option"]):
         with pytest.raises(SystemExit) as stop:
             COMMANDS[name].main(flags)
         assert stop.value.code == 2
