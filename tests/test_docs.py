@@ -78,6 +78,7 @@ CONSOLE = {
     "python -m apache_beam": "does not end; test_runner_equality.py starts both",
     "python -c": "needs Transformers; test_interchange_torch.py loads the same",
     "TORCH_PYTHON=": "needs torch; it is that test",
+    "TF_CONFIG=": "needs two machines; test_data_parallel.py has two on loopback",
     "docker build": "no Docker engine here",
     "docker push": "no Docker engine and no registry here",
 }

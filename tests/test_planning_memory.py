@@ -65,6 +65,7 @@ def kept_bytes(rate: float, dtype: str) -> int:
     read = {source(x).name: source(x) for x in forward.graph.outputs[1:]}
     activations = {
         ROWS * LENGTH * HIDDEN,
+        ROWS * LENGTH * 3 * HIDDEN,
         ROWS * LENGTH * INNER,
         ROWS * HEADS * LENGTH * LENGTH,
     }

@@ -10,6 +10,7 @@ only.
 from __future__ import annotations
 
 import math
+import string
 
 import tensorflow as tf
 
@@ -104,22 +105,17 @@ def drop(x, keep, rate: float):
 def transpose(x, order: list[int]):
     """Reorders axes as `tf.transpose`, bit for bit.
 
-    Its gradient knows the way back when it is traced. TensorFlow's takes the order
-    from the forward pass, as a tensor: where that is a function of its own, XLA must
-    then know all that the function is given, weights and noise, when it compiles,
-    and it compiles every step anew.
+    Its gradient knows the way back when it is traced. That of `tf.transpose` takes
+    the order from the forward pass, as a tensor: where that is a function of its
+    own, XLA must then know all that the function is given, weights and noise, when
+    it compiles, and it compiles every step anew.
 
     Args:
-        x: Any dtype and shape.
+        x: float, any shape.
         order: The axes of `x`, as they shall be.
     """
-    back = sorted(range(len(order)), key=order.__getitem__)
-
-    @tf.custom_gradient
-    def call(x):
-        return tf.transpose(x, order), lambda upstream: tf.transpose(upstream, back)
-
-    return call(x)
+    axes = string.ascii_lowercase[: len(order)]
+    return tf.einsum(f"{axes}->{''.join(axes[axis] for axis in order)}", x)
 
 
 def _scale_kept(x, keep, rate):
