@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from electra_keras.command_line import make_parser, run_command
+from electra_keras.command_line import add_config_flags, make_parser, run_command
 from electra_keras.planning.devices import DEVICES
 
 _DESCRIPTION = """\
@@ -29,16 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Parses and plans; returns the exit code."""
     devices = "".join(f"  {d.name:<17}{d.source}\n" for d in DEVICES)
     parser = make_parser("electra_keras.budget", _DESCRIPTION + devices)
-    parser.add_argument(
-        "--config", help="YAML file of configs/; without it the defaults: Small"
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="SECTION.KEY=VALUE",
-        help="override a setting, such as train.global_batch_size=32; repeatable",
-    )
+    add_config_flags(parser, "train.global_batch_size=32")
     parser.add_argument(
         "--data", help="folder written by beam_pipelines.preprocess; gives the epochs"
     )

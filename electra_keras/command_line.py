@@ -51,6 +51,25 @@ def make_parser(module: str, description: str) -> argparse.ArgumentParser:
     return parser
 
 
+def add_config_flags(parser: argparse.ArgumentParser, example: str) -> None:
+    """Adds --config and --set, for the commands that take a configuration.
+
+    Args:
+        parser: From `make_parser`.
+        example: Of a setting, such as "train.seed=2".
+    """
+    parser.add_argument(
+        "--config", help="YAML file of configs/; without it the defaults: Small"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help=f"override a setting, such as {example}; repeatable",
+    )
+
+
 def add_checkpoint_flag(parser: argparse.ArgumentParser) -> None:
     """Adds --checkpoint, for the commands that read a run."""
     parser.add_argument(

@@ -220,6 +220,15 @@ class ExperimentConfig:
         """Returns the nested dict that YAML files and fingerprints hold."""
         return dataclasses.asdict(self)
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by the name that `--set` has for it: "train.seed"."""
+        return {
+            f"{section}.{name}": value
+            for section, values in self.to_dict().items()
+            for name, value in values.items()
+        }
+
     def to_yaml(self) -> str:
         """Returns the resolved configuration as YAML."""
         return yaml.safe_dump(self.to_dict(), sort_keys=False)

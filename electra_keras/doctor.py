@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from electra_keras.command_line import make_parser, run_command
+from electra_keras.command_line import add_config_flags, make_parser, run_command
 
 if TYPE_CHECKING:
     from electra_keras.config import ExperimentConfig
@@ -36,9 +36,7 @@ Next: python -m electra_keras.budget, then python -m electra_keras.train.
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses and checks; returns the exit code."""
     parser = make_parser("electra_keras.doctor", _DESCRIPTION)
-    parser.add_argument(
-        "--config", help="YAML file of configs/; without it the defaults: Small"
-    )
+    add_config_flags(parser, "train.learning_rate=3e-4")
     parser.add_argument(
         "--data",
         help="folder written by beam_pipelines.preprocess; needed without --tpu",
@@ -47,13 +45,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--tpu",
         action="store_true",
         help="look for what a TPU cannot run; on 8 cores, takes some seconds",
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="SECTION.KEY=VALUE",
-        help="override a setting, such as train.learning_rate=3e-4; repeatable",
     )
     parser.add_argument(
         "--json", action="store_true", help="one JSON object a line, for each check"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from electra_keras.command_line import make_parser, run_command
+from electra_keras.command_line import add_config_flags, make_parser, run_command
 
 _DESCRIPTION = """\
 Pre-trains an ELECTRA: a small generator fills in masked tokens, and the
@@ -35,20 +35,11 @@ Next: python -m electra_keras.evaluate, then python -m electra_keras.export.
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses and trains; returns the exit code."""
     parser = make_parser("electra_keras.train", _DESCRIPTION)
-    parser.add_argument(
-        "--config", help="YAML file of configs/; without it the defaults: Small"
-    )
+    add_config_flags(parser, "train.learning_rate=3e-4")
     parser.add_argument(
         "--data", required=True, help="folder written by beam_pipelines.preprocess"
     )
     parser.add_argument("--output", required=True, help="run folder to make or resume")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="SECTION.KEY=VALUE",
-        help="override a setting, such as train.learning_rate=3e-4; repeatable",
-    )
     parser.add_argument(
         "--init_from",
         metavar="PATH",

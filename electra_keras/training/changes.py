@@ -67,12 +67,11 @@ def find_changes(previous: ExperimentConfig, config: ExperimentConfig) -> list[C
     Where the first of two stages ends counts as it works out: it may follow from
     `train_steps` and `log_every_steps`.
     """
-    before = previous.to_dict()
+    before = previous.settings
     changes = [
-        Change(f"{section}.{key}", before[section][key], value)
-        for section, values in config.to_dict().items()
-        for key, value in values.items()
-        if before[section][key] != value
+        Change(setting, before[setting], value)
+        for setting, value in config.settings.items()
+        if before[setting] != value
     ]
     was = previous.train.effective_generator_steps
     now = config.train.effective_generator_steps

@@ -6,12 +6,14 @@ Written by `monitoring.py`, read by `curves.py` and by people.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from electra_keras.whole_files import write_text
 
 HISTORY_FILE = "metrics.jsonl"
+_HELD_OUT_PREFIX = "val_"  # Of Keras.
 
 
 class History:
@@ -47,3 +49,20 @@ class History:
         """Drops rows beyond `step`, which a resumed run will write again."""
         rows = [row for row in self.rows() if row["step"] <= step]
         write_text(self.path, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def split_logs(
+    logs: Mapping[str, Any] | None,
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Splits what Keras gives at the end of a window.
+
+    Returns:
+        The metrics of training and those of held-out text, by their own names; the
+        latter empty where none was evaluated.
+    """
+    train: dict[str, float] = {}
+    held_out: dict[str, float] = {}
+    for name, value in (logs or {}).items():
+        split = held_out if name.startswith(_HELD_OUT_PREFIX) else train
+        split[name.removeprefix(_HELD_OUT_PREFIX)] = float(value)
+    return train, held_out

@@ -23,9 +23,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from electra_keras.training.history import History
+from electra_keras.training.history import History, split_logs
 
-_PREFIX = "val_"
 _LINE_EVERY_SECS = 10.0
 # TensorBoard groups curves by the part before the slash.
 _TAGS = {
@@ -93,13 +92,7 @@ class RunMonitor(keras.callbacks.Callback):
         self._end_window()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        values = {name: float(value) for name, value in (logs or {}).items()}
-        held_out = {
-            name.removeprefix(_PREFIX): value
-            for name, value in values.items()
-            if name.startswith(_PREFIX)
-        }
-        train = {k: v for k, v in values.items() if not k.startswith(_PREFIX)}
+        train, held_out = split_logs(logs)
         secs = self._end_window()
         timed_tokens = train["real_tokens"] - self._untimed["real_tokens"]
         waited_secs = train.pop("waited_secs") - self._untimed["waited_secs"]

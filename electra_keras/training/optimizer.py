@@ -101,12 +101,6 @@ class ElectraAdamW(keras.optimizers.AdamW):
         self.first_step = 0
         self.gradient_norm: tf.Tensor | None = None
 
-    def update_step(self, gradient, variable, learning_rate):
-        """Updates one variable; gradient and rate are already what they shall be."""
-        index = self._get_variable_index(variable)
-        means = (self._momentums[index].value, self._velocities[index].value)
-        self._update(variable, *means, gradient, learning_rate, *self._scalars())
-
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "bias_correction": self.bias_correction}
 

@@ -20,7 +20,7 @@ from electra_keras.training.checkpoints import (
     optimizer_variables,
 )
 from electra_keras.training.finite import find_not_finite_variables
-from electra_keras.training.history import History
+from electra_keras.training.history import History, split_logs
 from electra_keras.training.interruption import Interruption
 from electra_keras.training.pretrainer import ElectraPretrainer
 from electra_keras.training.run_folder import (
@@ -28,8 +28,6 @@ from electra_keras.training.run_folder import (
     find_trained_sequence_length,
 )
 from electra_keras.training.windows import is_due
-
-_VAL_PREFIX = "val_"
 
 
 class Saver(keras.callbacks.Callback):
@@ -130,11 +128,7 @@ class Saver(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         step = self.pretrainer.global_step
-        held_out = {
-            name.removeprefix(_VAL_PREFIX): float(value)
-            for name, value in (logs or {}).items()
-            if name.startswith(_VAL_PREFIX)
-        }
+        _, held_out = split_logs(logs)
         best = BestCheckpoint.of(step, held_out)
         is_best = best is not None and best.beats(self._best)
         if is_best or is_due(

@@ -36,7 +36,17 @@ def make_strategy(config: TrainConfig) -> tf.distribute.Strategy:
             which each works through its share.
     """
     strategy = _MAKERS[config.strategy]()
-    replicas = strategy.num_replicas_in_sync
+    check_split(config, strategy.num_replicas_in_sync)
+    return strategy
+
+
+def check_split(config: TrainConfig, replicas: int) -> None:
+    """Checks that the batch splits evenly.
+
+    Raises:
+        UsageError: `global_batch_size` is no multiple of the replicas and the
+            parts in which each works through its share.
+    """
     parts = replicas * config.micro_batches
     if config.global_batch_size % parts:
         raise UsageError(
@@ -45,7 +55,6 @@ def make_strategy(config: TrainConfig) -> tf.distribute.Strategy:
             expected=f"a multiple of {parts}",
             fix="Change the batch size, or train.micro_batches.",
         )
-    return strategy
 
 
 def _make_mirrored() -> tf.distribute.Strategy:

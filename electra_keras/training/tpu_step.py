@@ -15,10 +15,10 @@ import tensorflow as tf
 from electra_keras.config import ExperimentConfig
 from electra_keras.data.masking import MaskingConfig
 from electra_keras.data.vocabulary import SPECIAL_TOKENS, Vocabulary
-from electra_keras.errors import UsageError
 from electra_keras.models.weightless import unfilled_variables
 from electra_keras.preflight.finding import Finding, judge
 from electra_keras.training.run import build_pretrainer
+from electra_keras.training.strategies import check_split
 from electra_keras.training.tpu_linter import TpuFinding, lint_graph, reached_graphs
 
 # BERT's English one. The size changes no operation of the graph.
@@ -143,14 +143,7 @@ def _batch_specs(
 ) -> dict[str, tf.TensorSpec]:
     """Names, dtypes and shapes of one replica's share, as in `data/features.py`."""
     train, data = config.train, config.data
-    parts = replicas * train.micro_batches
-    if train.global_batch_size % parts:
-        raise UsageError(
-            f"train.global_batch_size {train.global_batch_size} on {replicas} "
-            f"replicas, each in {train.micro_batches} parts",
-            expected=f"a multiple of {parts}",
-            fix="Change the batch size, or train.micro_batches.",
-        )
+    check_split(train, replicas)
     rows = train.global_batch_size // replicas
     length = data.sequence_length
     if length is None:

@@ -24,7 +24,7 @@ from electra_keras.training.finite import (
     find_not_finite_values,
     find_not_finite_variables,
 )
-from electra_keras.training.history import History
+from electra_keras.training.history import History, split_logs
 from electra_keras.training.run_folder import CHECKPOINTS_FOLDER
 from electra_keras.training.watch_rules import RULES, Finding, Window, find_troubles
 
@@ -41,7 +41,6 @@ NOT_FINITE_TRIES = (
 )
 # The same trouble again after so many steps, or a tenth of the run.
 _COOL_DOWN_STEPS = 5_000
-_VAL_PREFIX = "val_"
 
 
 class WatchdogLog:
@@ -130,11 +129,7 @@ class Watchdog(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._check_variables()
-        values = {
-            name: float(value)
-            for name, value in (logs or {}).items()
-            if not name.startswith(_VAL_PREFIX)
-        }
+        values, _ = split_logs(logs)
         self.windows.append(Window(self.model.global_step, values))
         for finding in find_troubles(self.windows, self._facts):
             told = self._told.get(finding.kind)

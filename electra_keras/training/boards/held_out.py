@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from electra_keras.objectives.shared.objective import Batch, Objective
+from electra_keras.training.history import split_logs
 from electra_keras.training.samples import run_quietly
 
 _MOST_ROWS = 16
@@ -59,7 +60,8 @@ class HeldOutBoards(keras.callbacks.Callback):
         self._seed = seed
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if not any(name.startswith("val_") for name in logs or {}):
+        _, held_out = split_logs(logs)
+        if not held_out:
             return
         if self._batch is None:
             self._batch = take_rows(self._held_out)

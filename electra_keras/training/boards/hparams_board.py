@@ -16,15 +16,6 @@ from electra_keras.config import ExperimentConfig
 HParamValue = bool | int | float | str
 
 
-def flatten_settings(config: ExperimentConfig) -> dict[str, HParamValue]:
-    """Names every setting as `--set` does: "train.learning_rate"."""
-    return {
-        f"{section}.{name}": _plain(value)
-        for section, values in config.to_dict().items()
-        for name, value in values.items()
-    }
-
-
 def write_hparams(
     writer: tf.summary.SummaryWriter, config: ExperimentConfig, tags: Sequence[str]
 ) -> None:
@@ -37,7 +28,7 @@ def write_hparams(
     """
     from tensorboard.plugins.hparams import api as hp
 
-    settings = flatten_settings(config)
+    settings = {name: _plain(value) for name, value in config.settings.items()}
     with writer.as_default(step=0):
         hp.hparams_config(
             hparams=[hp.HParam(name) for name in settings],
