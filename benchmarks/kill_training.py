@@ -6,13 +6,15 @@ Trains networks of a toy's size with a checkpoint every few steps; flags that it
 does not know go to electra_keras.train, such as --set=train.objective=mlm. SIGKILL
 comes during the start, between steps or while a checkpoint is written; some
 attempts get SIGTERM instead, which saves the very step and exits with 0. Prints a
-row per attempt. In the end weights, optimizer, metrics.jsonl (without what the
+row per attempt. With --work=FOLDER it can itself be stopped and goes on there. In
+the end weights, optimizer, metrics.jsonl (without what the
 clock decides) and best.json must be the same, bit by bit; else the exit code is 1.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -132,11 +134,16 @@ def kill_often(
 ) -> tuple[Table, list[int], list[Path]]:
     """Ends training many times; begins anew where a run is finished before.
 
+    Attempts of an earlier call are read from attempts.jsonl beside the run.
+
     Returns:
         A row for each attempt, how often each signal came in time (SIGKILL,
         SIGTERM, and ends that were not clean), and the finished runs.
     """
     choose = random.Random(options.seed)
+    journal = run.with_name("attempts.jsonl")
+    journal.touch()
+    earlier = [json.loads(line) for line in journal.read_text().splitlines()]
     table = Table("attempt", "during", "signal", "wait, s", "exit code", "saved step")
     counts = [0, 0, 0]
     finished = []
@@ -144,8 +151,11 @@ def kill_often(
     while counts[0] < options.kills:
         number += 1
         attempt = plan(choose, number, options)
-        code = start_and_end(command, run, attempt)
-        step = newest_step(run)
+        if number <= len(earlier):
+            code, step = earlier[number - 1]
+        else:
+            code = start_and_end(command, run, attempt)
+            step = newest_step(run)
         is_finished = step == options.steps and code == 0
         if not is_clean(attempt, code):
             counts[2] += 1
@@ -157,7 +167,12 @@ def kill_often(
             f"{step}, its end" if is_finished else str(step),
         )
         if is_finished:
-            finished.append(run.rename(run.with_name(f"finished-{number}")))
+            finished.append(run.with_name(f"finished-{number}"))
+            if not finished[-1].exists():
+                run.rename(finished[-1])
+        if number > len(earlier):
+            with journal.open("a") as file:
+                file.write(json.dumps([code, step]) + "\n")
         if counts[2] > 3:  # It does not train at all.
             break
     return table, counts, finished
@@ -221,6 +236,9 @@ def main() -> int:
     parser.add_argument(
         "--start_secs", type=float, default=8.0, help="longest wait during a start"
     )
+    parser.add_argument(
+        "--work", help="folder to go on in; by default one that is deleted"
+    )
     options, rest = parser.parse_known_args()
     os.environ["PYTHONUNBUFFERED"] = "1"  # What it says is waited for.
     settings = [*_SETTINGS, f"train.train_steps={options.steps}"]
@@ -229,8 +247,10 @@ def main() -> int:
         *(f"--set={setting}" for setting in settings),
         *rest,
     ]
-    with tempfile.TemporaryDirectory() as name:
+    with contextlib.ExitStack() as stack:
+        name = options.work or stack.enter_context(tempfile.TemporaryDirectory())
         folder = Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
         peace, killed = folder / "peace", folder / "killed"
         started = time.monotonic()
         done = subprocess.run([*command, f"--output={peace}"], capture_output=True)

@@ -225,23 +225,29 @@ def run_folder(
     return folder
 
 
+@pytest.fixture(scope="session")
+def two_cpus() -> str:
+    """Code that a process of its own begins with: two devices on any machine."""
+    return """
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+halves = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, halves)
+"""
+
+
 def send_signal(patch: pytest.MonkeyPatch, step: int, number: signal.Signals) -> None:
     """Makes runs send their own process a signal when a step is done."""
-    import keras
+    from electra_keras.training import saver
 
-    from electra_keras.training import onlookers
-
-    class Signal(keras.callbacks.Callback):
+    class Signalling(saver.Saver):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            if self.model.global_step == step:
+            if self.pretrainer.global_step == step:
                 os.kill(os.getpid(), number)
+            super().on_train_batch_end(batch, logs)
 
-    class Signalling(onlookers.Onlookers):
-        def __init__(self, *args: Any, **kwargs: Any):
-            super().__init__(*args, **kwargs)
-            self.callbacks.append(Signal())
-
-    patch.setattr("electra_keras.training.run.Onlookers", Signalling)
+    patch.setattr("electra_keras.training.run.Saver", Signalling)
 
 
 @pytest.fixture(name="send_signal", scope="session")

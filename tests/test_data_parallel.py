@@ -12,6 +12,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +25,23 @@ from electra_keras.training.checkpoints import CheckpointFolder
 from electra_keras.training.history import History
 from electra_keras.training.strategies import make_strategy
 
-TWO_CPUS = """
+TRAINS = """
 import sys
-import tensorflow as tf
 
-cpu = tf.config.list_physical_devices("CPU")[0]
-halves = [tf.config.LogicalDeviceConfiguration()] * 2
-tf.config.set_logical_device_configuration(cpu, halves)
 from electra_keras.train import main
 
 sys.exit(main(sys.argv[1:]))
 """
+STOPPED_AT_3 = f"""
+import signal
+
+import pytest
+from conftest import send_signal
+
+send_signal(pytest.MonkeyPatch(), 3, signal.SIGTERM)
+{TRAINS}
+"""
+TESTS = Path(__file__).parent
 # What the clock decides.
 UNTOLD = ("real_tokens_per_sec", "waiting_rate")
 
@@ -55,20 +62,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_config) -> Path:
 class Run:
     """A command that trains, in a process of its own."""
 
-    def __init__(self, folder: Path, data: Path, output: str, *settings: str, **how):
-        start = (
-            ["-c", TWO_CPUS] if how.get("two_cpus") else ["-m", "electra_keras.train"]
-        )
+    def __init__(
+        self,
+        *paths: str | Path,
+        settings: Sequence[str] = (),
+        code: str = TRAINS,
+        environment: Mapping[str, str] | None = None,
+    ):
+        folder, data, output = map(Path, paths)
         self.output = folder / output
         command = [
-            *(sys.executable, *start, f"--config={folder / 'config.yaml'}"),
+            *(sys.executable, "-c", code, f"--config={folder / 'config.yaml'}"),
             *(f"--data={data}", f"--output={self.output}"),
             *(f"--set=train.{setting}" for setting in settings),
         ]
-        environment = {**os.environ, **how.get("environment", {})}
+        path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
-            command, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True
+            command,
+            env={**os.environ, "PYTHONPATH": path, **(environment or {})},
+            stdout=pipe,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
 
     def finish(self) -> str:
@@ -88,24 +103,28 @@ def weights_of(output: Path) -> dict[str, np.ndarray]:
     }
 
 
-def two_workers(folder: Path, data: Path, output: str) -> list[Run]:
+def two_workers(
+    folder: Path, data: Path, outputs: Sequence[str], code_of_second: str = TRAINS
+) -> list[Run]:
+    """The chief and another one."""
     free = ("127.0.0.1", 0)
     with socket.create_server(free) as one, socket.create_server(free) as other:
         ports = [server.getsockname()[1] for server in (one, other)]
-    workers = [f"127.0.0.1:{port}" for port in ports]
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
     return [
         Run(
-            *(folder, data, output, "strategy=multi_worker"),
+            *(folder, data, output),
+            settings=["strategy=multi_worker"],
+            code=code,
             environment={
                 "TF_CONFIG": json.dumps(
-                    {
-                        "cluster": {"worker": workers},
-                        "task": {"type": "worker", "index": index},
-                    }
+                    {"cluster": cluster, "task": {"type": "worker", "index": index}}
                 )
             },
         )
-        for index in range(2)
+        for index, (output, code) in enumerate(
+            zip(outputs, (TRAINS, code_of_second), strict=True)
+        )
     ]
 
 
@@ -131,15 +150,19 @@ def check_equal(alone: Path, other: Path) -> None:
 
 
 def test_two_parts_of_half_size(folder: Path, data_folder: Path, alone: Path) -> None:
-    run = Run(folder, data_folder, "parts", "micro_batches=2")
+    run = Run(folder, data_folder, "parts", settings=["micro_batches=2"])
     run.finish()
     check_equal(alone, run.output)
 
 
 def test_two_replicas_in_a_process(
-    folder: Path, data_folder: Path, alone: Path
+    folder: Path, data_folder: Path, alone: Path, two_cpus: str
 ) -> None:
-    run = Run(folder, data_folder, "mirrored", "strategy=mirrored", two_cpus=True)
+    run = Run(
+        *(folder, data_folder, "mirrored"),
+        settings=["strategy=mirrored"],
+        code=two_cpus + TRAINS,
+    )
     run.finish()
     check_equal(alone, run.output)
 
@@ -147,13 +170,33 @@ def test_two_replicas_in_a_process(
 def test_two_workers_of_which_one_writes(
     folder: Path, data_folder: Path, alone: Path
 ) -> None:
-    chief, second = two_workers(folder, data_folder, "workers")
+    chief, second = two_workers(folder, data_folder, ["workers"] * 2)
     assert "trained steps 0 to 5" in chief.finish()
     assert "the chief saves" in second.finish()
     check_equal(alone, chief.output)
     # One event file of each split: of one writer.
     files = list((chief.output / "logs" / "train").glob("events*"))
     assert len(files) == 1
+
+
+def test_a_worker_told_to_stop_stops_all_at_one_step_and_nothing_is_lost(
+    folder: Path, data_folder: Path, alone: Path
+) -> None:
+    outputs = ["stopped"] * 2
+    chief, second = two_workers(folder, data_folder, outputs, STOPPED_AT_3)
+    saved = chief.output / "checkpoints" / "step-00000003"
+    assert f"stopped by another worker at step 3, saved as {saved}" in chief.finish()
+    assert "stopped by SIGTERM at step 3, saved by the chief" in second.finish()
+    # Alone, one of them would go on from another step.
+    chief, second = two_workers(folder, data_folder, ["stopped", "elsewhere"])
+    for run in (chief, second):
+        printed, _ = run.process.communicate(timeout=240)
+        assert run.process.returncode == 2, printed[-3000:]
+        assert "workers would go on from steps 0 and 3; expected one run" in printed
+    chief, second = two_workers(folder, data_folder, outputs)
+    assert "trained steps 3 to 5" in chief.finish()
+    second.finish()
+    check_equal(alone, chief.output)
 
 
 @pytest.mark.parametrize(

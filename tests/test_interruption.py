@@ -14,13 +14,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from electra_keras.config import ExperimentConfig
 from electra_keras.training.history import History
 from electra_keras.training.interruption import Interruption
 from electra_keras.training.run import train
 from electra_keras.training.saved_run import load_run
+from electra_keras.training.workers import Workers
 
+ALONE = Workers(tf.distribute.get_strategy())
 Capture = pytest.CaptureFixture[str]
 PROJECT = Path(__file__).parents[1]
 
@@ -161,11 +164,11 @@ def test_a_second_signal_acts_as_if_nobody_listened(
 ) -> None:
     received = []
     signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
-    interruption = Interruption()
+    interruption = Interruption(ALONE)
     interruption.listen()
-    assert not interruption.is_requested
+    assert not interruption.is_agreed()
     signal.raise_signal(signal.SIGTERM)
-    assert interruption.is_requested and not received
+    assert interruption.is_agreed() and not received
     signal.raise_signal(signal.SIGTERM)
     assert received == [signal.SIGTERM]
     with pytest.raises(SystemExit) as stop:
@@ -182,7 +185,7 @@ def test_what_is_ignored_stays_so_and_handlers_come_back(
     handlers: dict[signal.Signals, Any],
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    interruption = Interruption()
+    interruption = Interruption(ALONE)
     interruption.listen()
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     assert signal.getsignal(signal.SIGTERM) is not handlers[signal.SIGTERM]
@@ -196,7 +199,7 @@ def test_another_thread_sets_no_handler(handlers: dict[signal.Signals, Any]) -> 
 
     def listen() -> None:
         try:
-            interruption = Interruption()
+            interruption = Interruption(ALONE)
             interruption.listen()
             interruption.close()
         except BaseException as error:

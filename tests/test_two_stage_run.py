@@ -171,11 +171,6 @@ def test_a_run_is_measured_by_what_it_trains(
 
 TWO_REPLICAS = """
 import numpy as np
-import tensorflow as tf
-
-cpu = tf.config.list_physical_devices("CPU")[0]
-halves = [tf.config.LogicalDeviceConfiguration()] * 2
-tf.config.set_logical_device_configuration(cpu, halves)
 
 from electra_keras.config import ModelConfig, TrainConfig
 from electra_keras.data.dataset import make_train_dataset
@@ -241,10 +236,10 @@ print("done")
 
 
 def test_two_replicas_copy_freeze_and_train_alike(
-    data_folder: Path, tiny_model: ModelConfig
+    data_folder: Path, tiny_model: ModelConfig, two_cpus: str
 ) -> None:
     model = equal_sizes(tiny_model)
-    code = TWO_REPLICAS.format(model=model, folder=str(data_folder))
+    code = two_cpus + TWO_REPLICAS.format(model=model, folder=str(data_folder))
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]

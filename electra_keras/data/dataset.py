@@ -22,7 +22,7 @@ from electra_keras.config import DataConfig
 from electra_keras.data.features import parse_examples
 from electra_keras.data.info import DatasetInfo, load_info
 from electra_keras.data.masking import MaskingConfig, hash_noise, mask_tokens
-from electra_keras.data.shard_reading import check_shards_exist, read_shards
+from electra_keras.data.shard_reading import read_shards
 from electra_keras.errors import UsageError
 
 # Streams of the data order, kept apart from each other by `index_shuffle`.
@@ -277,7 +277,6 @@ def _open(
 ) -> tuple[DatasetInfo, MaskingConfig]:
     config = config or DataConfig()
     info = load_info(folder)
-    check_shards_exist(folder, info)
     if config.sequence_length not in (None, info.sequence_length):
         raise UsageError(
             f"data.sequence_length {config.sequence_length}",

@@ -116,7 +116,7 @@ def load_info(folder: str | Path) -> DatasetInfo:
     """Reads a data folder's `info.json` and checks that the folder is whole.
 
     Raises:
-        UsageError: No such folder, or no `COMPLETED` in it.
+        UsageError: No such folder, no `COMPLETED` in it, or a shard is missing.
         ElectraError: `info.json` or the vocabulary does not fit the rest.
     """
     folder = Path(folder)
@@ -141,7 +141,21 @@ def load_info(folder: str | Path) -> DatasetInfo:
             fix="Run python -m beam_pipelines.preprocess again.",
         ) from error
     load_vocabulary(folder, info)
+    _check_shards_exist(folder, info)
     return info
+
+
+def _check_shards_exist(folder: Path, info: DatasetInfo) -> None:
+    there = {path.name for path in folder.iterdir()}
+    shards = [shard.file for split in info.splits.values() for shard in split]
+    missing = [file for file in shards if file not in there]
+    if missing:
+        raise UsageError(
+            f"{len(missing)} of {len(shards)} shards are missing in {folder}, such as "
+            f"{missing[0]}",
+            expected="all that info.json lists",
+            fix="Copy the folder again, or preprocess again.",
+        )
 
 
 def load_vocabulary(folder: str | Path, info: DatasetInfo) -> Vocabulary:

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from electra_keras.data.features import encode_example
 from electra_keras.data.info import DatasetInfo
-from electra_keras.errors import ElectraError, UsageError
+from electra_keras.errors import ElectraError
 
 _OFFSET = re.compile(r"record at (\d+)")
 
@@ -46,24 +46,6 @@ def read_shards(
         return records.ignore_errors().concatenate(blanks).take(size)
 
     return tf.data.Dataset.from_tensor_slices((files, sizes)).flat_map(read)
-
-
-def check_shards_exist(folder: str | Path, info: DatasetInfo) -> None:
-    """Checks that no shard is missing.
-
-    Raises:
-        UsageError: One is.
-    """
-    there = set(tf.io.gfile.listdir(str(folder)))
-    shards = [shard.file for split in info.splits.values() for shard in split]
-    missing = [file for file in shards if file not in there]
-    if missing:
-        raise UsageError(
-            f"{len(missing)} of {len(shards)} shards are missing in {folder}, such as "
-            f"{missing[0]}",
-            expected="all that info.json lists",
-            fix="Copy the folder again, or preprocess again.",
-        )
 
 
 def find_damage(folder: str | Path, info: DatasetInfo) -> ElectraError | None:

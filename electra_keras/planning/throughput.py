@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import resource
 import statistics
 import sys
 import time
@@ -24,6 +23,7 @@ from electra_keras.data.vocabulary import CLS, SEP, SPECIAL_TOKENS, Vocabulary
 from electra_keras.errors import UsageError
 from electra_keras.planning.flops import RowSizes
 from electra_keras.planning.plan import Plan
+from electra_keras.training.boards.memory_board import peak_resident_bytes
 from electra_keras.training.run import build_pretrainer
 from electra_keras.training.strategies import make_strategy
 
@@ -169,8 +169,7 @@ def _memory_bytes() -> int:
     """The most memory so far, on the first GPU or of this process."""
     if tf.config.list_logical_devices("GPU"):
         return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most * (1 if sys.platform == "darwin" else 1024)
+    return peak_resident_bytes()
 
 
 def _device_name() -> str:

@@ -21,7 +21,6 @@ from electra_keras.config import ExperimentConfig
 from electra_keras.data.features import parse_examples
 from electra_keras.data.info import DatasetInfo, load_vocabulary
 from electra_keras.data.shard_reading import (
-    check_shards_exist,
     find_damage,
     read_shards,
 )
@@ -126,7 +125,6 @@ def _read_rows(
     info: DatasetInfo, folder: Path, *, skip_corrupt: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Reads the sample: token ids (R, S) and lengths (R,)."""
-    check_shards_exist(folder, info)
     shards = [shard for shard in info.splits.get("train", ()) if shard.examples]
     shards = shards[:SAMPLE_SHARDS]
     parts = []

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from electra_keras.training.checkpoints import Checkpoint
+from electra_keras.training.workers import Workers
 
 
 class Interruption:
@@ -19,17 +20,20 @@ class Interruption:
     So a second SIGTERM ends the process at once, and a second Ctrl-C raises
     KeyboardInterrupt. Python lets the main thread alone set handlers: in another
     one nothing is noted, and training goes on as without.
+
+    Args:
+        workers: All of them stop when one is told to.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
         self._previous: dict[signal.Signals, Any] = {}
         self._received: signal.Signals | None = None
         self._line = ""
 
-    @property
-    def is_requested(self) -> bool:
-        """Whether training shall stop."""
-        return self._received is not None
+    def is_agreed(self) -> bool:
+        """Whether training shall stop; all workers ask, after the same step."""
+        return any(self._workers.gather(self._received is not None))
 
     def listen(self) -> None:
         """Notes signals from here on, until `close`."""
@@ -49,21 +53,30 @@ class Interruption:
 
         Args:
             step: Optimizer steps done.
-            checkpoint: Of this step; None: there is nothing to save yet.
+            checkpoint: Of this step; None: there is nothing to save yet, or the
+                chief saves it, for which this waits.
 
         Raises:
-            SystemExit: After SIGTERM; with code 0, since nothing is lost.
-            KeyboardInterrupt: After Ctrl-C.
+            SystemExit: After SIGTERM, on all workers; with code 0, since nothing is
+                lost.
+            KeyboardInterrupt: After Ctrl-C, on the worker that received it.
         """
-        received = self._received or signal.SIGTERM
-        name = received.name
-        self._line = (
-            f"stopped by {name} before the first step; the same command starts again"
-            if checkpoint is None
-            else f"stopped by {name} at step {step:,}, saved as {checkpoint.folder}; "
-            "the same command goes on from there"
-        )
-        if received is signal.SIGINT:
+        self._workers.gather(step)
+        name = self._received.name if self._received else "another worker"
+        if not step:
+            self._line = (
+                f"stopped by {name} before the first step; the same command starts "
+                "again"
+            )
+        else:
+            saved = (
+                f"saved as {checkpoint.folder}" if checkpoint else "saved by the chief"
+            )
+            self._line = (
+                f"stopped by {name} at step {step:,}, {saved}; the same command goes "
+                "on from there"
+            )
+        if self._received is signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(0)
 

@@ -84,6 +84,10 @@ class Onlookers:
             self.callbacks.append(self._profiler)
         self._write_hparams()
 
+    def record_start(self, values: dict[str, float]) -> None:
+        """Records what untrained networks reach on held-out text."""
+        self._monitor.record("validation", values)
+
     def finish(self) -> None:
         """Writes what a finished run shows: its token embeddings."""
         if self._held_out is None:

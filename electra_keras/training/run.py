@@ -8,21 +8,14 @@ A run folder holds `config.yaml` (resolved), `data_info.json`, `vocab.txt`,
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import functools
 from pathlib import Path
 
 import tensorflow as tf
 
 from electra_keras.config import ExperimentConfig
-from electra_keras.data.dataset import (
-    WHOLE_BATCH,
-    BatchShare,
-    check_fits,
-    count_eval_batches,
-    make_eval_dataset,
-    make_train_dataset,
-)
+from electra_keras.data.dataset import check_fits
 from electra_keras.data.info import (
     DatasetInfo,
     load_info,
@@ -42,6 +35,7 @@ from electra_keras.training.onlookers import Onlookers
 from electra_keras.training.optimizer import make_optimizer
 from electra_keras.training.precision import dtype_policy
 from electra_keras.training.pretrainer import ElectraPretrainer
+from electra_keras.training.run_batches import RunBatches
 from electra_keras.training.run_folder import CHECKPOINTS_FOLDER as CHECKPOINTS_FOLDER
 from electra_keras.training.run_folder import CONFIG_FILE as CONFIG_FILE
 from electra_keras.training.run_folder import DATA_INFO_FILE as DATA_INFO_FILE
@@ -51,13 +45,9 @@ from electra_keras.training.run_folder import (
     start_networks,
 )
 from electra_keras.training.saver import Saver
-from electra_keras.training.strategies import (
-    check_same_step,
-    distribute,
-    is_chief,
-    make_strategy,
-)
+from electra_keras.training.strategies import is_chief, make_strategy
 from electra_keras.training.windows import evaluation_epochs, split_windows
+from electra_keras.training.workers import Workers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,45 +115,20 @@ def train(
         is_writer=is_writer,
         allow_changes=allow_changes,
     )
-    interruption = Interruption()
-    saver = Saver(pretrainer, output, config, info, interruption)
+    workers = Workers(strategy)
+    interruption = Interruption(workers)
+    saver = Saver(
+        *(pretrainer, output, config, info, interruption), is_writer=is_writer
+    )
     start_step = saver.resume()
-    check_same_step(strategy, start_step, output)
-    if is_writer:
+    workers.check_same_step(start_step, output)
+    batches = RunBatches(data, info, config, strategy, skip_corrupt=skip_corrupt)
+    interruption.listen()
+    try:
+        if not is_writer:
+            _fit(pretrainer, batches, config, start_step, saver)
+            return TrainSummary(start_step, pretrainer.global_step)
         print_findings(findings)
-    batch_size = config.train.global_batch_size
-    seed = config.train.seed
-
-    def make_held_out(share: BatchShare = WHOLE_BATCH) -> tf.data.Dataset:
-        return make_eval_dataset(
-            data,
-            global_batch_size=batch_size,
-            config=config.data,
-            seed=seed,
-            max_examples=config.train.evaluate_examples,
-            share=share,
-            skip_corrupt=skip_corrupt,
-        )
-
-    def make_train(first: int, share: BatchShare) -> tf.data.Dataset:
-        return make_train_dataset(
-            data,
-            global_batch_size=batch_size,
-            config=config.data,
-            seed=seed,
-            start_step=first,
-            share=share,
-            skip_corrupt=skip_corrupt,
-        )
-
-    held_out, batches = None, None
-    if info.examples("validation"):
-        held_out = distribute(strategy, make_held_out)
-        batches = count_eval_batches(
-            info, "validation", batch_size, config.train.evaluate_examples
-        )
-    onlookers = None
-    if is_writer:
         monitor = RunMonitor(
             output, start_step=start_step, train_steps=config.train.train_steps
         )
@@ -172,42 +137,18 @@ def train(
         monitor.history.cut_after(start_step or -1)
         onlookers = Onlookers(
             *(pretrainer, monitor, config, vocabulary),
-            *(None if held_out is None else make_held_out(), output),
+            *(batches.whole_held_out(), output),
             profile_steps=profile_steps,
         )
-        interruption.listen()
-    checkpoint = None
-    try:
-        if held_out is not None and start_step == 0:
-            values = pretrainer.evaluate(
-                held_out, steps=batches, verbose=0, return_dict=True
-            )
-            if onlookers is not None:
-                monitor.record("validation", {k: float(v) for k, v in values.items()})
-        for first, steps, window in split_windows(start_step, config):
-            pretrainer.fit(
-                distribute(strategy, functools.partial(make_train, first)),
-                initial_epoch=first // window,
-                epochs=first // window + steps // window,
-                steps_per_epoch=window,
-                validation_data=held_out,
-                validation_steps=batches,
-                validation_freq=evaluation_epochs(first, steps, window, config),
-                callbacks=[*onlookers.callbacks, saver] if onlookers else [],
-                verbose=0,
-            )
-        if onlookers is not None:
+        with contextlib.closing(onlookers):
+            _fit(pretrainer, batches, config, start_step, saver, onlookers)
             checkpoint = saver.save()
             onlookers.finish()
-    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+    except tf.errors.DataLossError as error:
         # TensorFlow does not say which file it was reading.
         raise find_damage(data, info) or error from error
     finally:
-        if onlookers is not None:
-            onlookers.close()
         interruption.close()
-    if onlookers is None:
-        return TrainSummary(start_step, pretrainer.global_step)
     draw_curves(output)
     return TrainSummary(
         start_step,
@@ -216,6 +157,37 @@ def train(
         monitor.train_secs,
         checkpoint,
     )
+
+
+def _fit(
+    pretrainer: ElectraPretrainer,
+    batches: RunBatches,
+    config: ExperimentConfig,
+    start_step: int,
+    saver: Saver,
+    onlookers: Onlookers | None = None,
+) -> None:
+    """Evaluates step 0 and trains from `start_step` to the end.
+
+    Onlookers are the writing worker's alone.
+    """
+    held_out, count = batches.held_out(), batches.held_out_batches
+    if held_out is not None and start_step == 0:
+        values = pretrainer.evaluate(held_out, steps=count, verbose=0, return_dict=True)
+        if onlookers is not None:
+            onlookers.record_start({name: float(v) for name, v in values.items()})
+    for first, steps, window in split_windows(start_step, config):
+        pretrainer.fit(
+            batches.train(first),
+            initial_epoch=first // window,
+            epochs=first // window + steps // window,
+            steps_per_epoch=window,
+            validation_data=held_out,
+            validation_steps=count,
+            validation_freq=evaluation_epochs(first, steps, window, config),
+            callbacks=[*(onlookers.callbacks if onlookers else ()), saver],
+            verbose=0,
+        )
 
 
 def build_pretrainer(

@@ -42,6 +42,7 @@ class Saver(keras.callbacks.Callback):
         config: Resolved.
         info: Of its data.
         interruption: Asked after each call of the graph.
+        is_writer: Whether this worker saves; the others resume and stop with it.
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class Saver(keras.callbacks.Callback):
         config: ExperimentConfig,
         info: DatasetInfo,
         interruption: Interruption,
+        *,
+        is_writer: bool = True,
     ):
         super().__init__()
         self.pretrainer = pretrainer
@@ -68,13 +71,15 @@ class Saver(keras.callbacks.Callback):
             folder, config, info
         )
         self._interruption = interruption
+        self._is_writer = is_writer
         self._best: BestCheckpoint | None = None
         self._window_start = 0
         self._unfinished: Checkpoint | None = None
 
     def resume(self) -> int:
         """Restores the newest whole checkpoint; returns its step, or 0."""
-        self.checkpoints.remove_partial()
+        if self._is_writer:
+            self.checkpoints.remove_partial()
         checkpoint = self.checkpoints.latest()
         if checkpoint is None:
             return 0
@@ -89,15 +94,17 @@ class Saver(keras.callbacks.Callback):
         print(f"resumed from {checkpoint.folder} at step {checkpoint.step:,}")
         return checkpoint.step
 
-    def save(self) -> Checkpoint:
-        """Writes a checkpoint of the present step.
+    def save(self) -> Checkpoint | None:
+        """Writes a checkpoint of the present step; None: another worker does.
 
         In the middle of a window it holds the window's metrics too, so that its
         point of the curves will be that of a run in one go.
         """
         step = self.pretrainer.global_step
         is_inside = self._window_start < step and not self._is_window_end(step)
-        metrics = metric_variables(self.pretrainer) if is_inside else {}
+        metrics = _read_metrics(self.pretrainer) if is_inside else {}
+        if not self._is_writer:
+            return None
         return self.checkpoints.save(
             self.variables | metrics,
             step=step,
@@ -114,13 +121,14 @@ class Saver(keras.callbacks.Callback):
             self._unfinished.restore(metric_variables(self.pretrainer))
             self._window_start = self._unfinished.window_start or 0
             self._unfinished = None
-        if self._interruption.is_requested:  # While the run was being built.
+        if self._interruption.is_agreed():  # While the run was being built.
             self._save_and_leave()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         # At the end of a window its metrics are recorded first.
-        step = self.pretrainer.global_step
-        if not self._interruption.is_requested or self._is_window_end(step):
+        if not self._interruption.is_agreed() or self._is_window_end(
+            self.pretrainer.global_step
+        ):
             return
         # Weights that are not finite are left to the watchdog, at the next loss.
         if not find_not_finite_variables(self.pretrainer.objective.networks):
@@ -128,19 +136,21 @@ class Saver(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         step = self.pretrainer.global_step
-        _, held_out = split_logs(logs)
-        best = BestCheckpoint.of(step, held_out)
-        is_best = best is not None and best.beats(self._best)
+        if self._is_writer:
+            self._save_if_due(step, BestCheckpoint.of(step, split_logs(logs)[1]))
+        # What is finished has no more to go on with.
+        if step < self._config.train.train_steps and self._interruption.is_agreed():
+            self._save_and_leave()
+
+    def _save_if_due(self, step: int, reached: BestCheckpoint | None) -> None:
+        is_best = reached is not None and reached.beats(self._best)
         if is_best or is_due(
             step, self._config.train.checkpoint_every_steps, self._config
         ):
             self.save()
-        if best is not None and is_best:
-            self._best = best
-            self.checkpoints.mark_best(best)
-        # What is finished has no more to go on with.
-        if self._interruption.is_requested and step < self._config.train.train_steps:
-            self._save_and_leave()
+        if reached is not None and is_best:
+            self._best = reached
+            self.checkpoints.mark_best(reached)
 
     def _save_and_leave(self) -> None:
         step = self.pretrainer.global_step
@@ -157,4 +167,12 @@ def metric_variables(pretrainer: ElectraPretrainer) -> Variables:
         f"metrics/{metric.name}/{place}": variable
         for metric in pretrainer.metrics
         for place, variable in enumerate(metric.variables)
+    }
+
+
+def _read_metrics(pretrainer: ElectraPretrainer) -> Variables:
+    """Copies what the metrics have summed up; all workers must, since all add up."""
+    return {
+        name: keras.Variable(keras.ops.convert_to_numpy(variable), trainable=False)
+        for name, variable in metric_variables(pretrainer).items()
     }

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import tensorflow as tf
 
@@ -129,34 +128,3 @@ def distribute(
         )
 
     return strategy.distribute_datasets_from_function(make)
-
-
-def check_same_step(
-    strategy: tf.distribute.Strategy, step: int, folder: str | Path
-) -> None:
-    """Waits for all workers and checks that they go on from one step.
-
-    Raises:
-        UsageError: They do not: the run folder is not one that all of them see.
-    """
-    resolver = strategy.cluster_resolver
-    if resolver is None or len(resolver.cluster_spec().jobs) == 0:
-        return
-
-    @tf.function(autograph=False)
-    def gather():
-        def put():
-            replica = tf.distribute.get_replica_context()
-            replicas = replica.num_replicas_in_sync
-            place = tf.one_hot(replica.replica_id_in_sync_group, replicas)
-            return replica.all_reduce("SUM", place * float(step))
-
-        return strategy.experimental_local_results(strategy.run(put))[0]
-
-    steps = sorted({int(value) for value in gather().numpy()})
-    if len(steps) > 1:
-        raise UsageError(
-            f"workers would go on from steps {' and '.join(map(str, steps))}",
-            expected=f"one run folder that all workers see: {folder}",
-            fix="Give all of them the same --output, on storage that they share.",
-        )

@@ -52,5 +52,10 @@ def _resident_bytes() -> int:
     """Of this process; where the system does not tell, the highest so far."""
     if _STATM.is_file():
         return int(_STATM.read_text().split()[1]) * resource.getpagesize()
+    return peak_resident_bytes()
+
+
+def peak_resident_bytes() -> int:
+    """The most memory that this process has had."""
     highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return highest if sys.platform == "darwin" else highest * 1024
