@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from electra_keras import budget, convert, doctor, evaluate, export, predict, train
+from electra_keras import (
+    budget,
+    convert,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    predict,
+    train,
+)
 from electra_keras.config import ExperimentConfig
 from electra_keras.errors import ElectraError
 
@@ -24,6 +33,7 @@ COMMANDS = {
     "convert": convert,
     "budget": budget,
     "doctor": doctor,
+    "demo": demo,
 }
 
 

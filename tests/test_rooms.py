@@ -41,7 +41,10 @@ MAY_IMPORT = {
     "interchange": {*BASE, "objectives", "models", "data", "training"},
     "planning": {*BASE, "objectives", "models", "data", "training"},
 }
-COMMANDS = ("train", "evaluate", "export", "predict", "convert", "budget", "doctor")
+COMMANDS = (
+    *("train", "evaluate", "export", "predict"),
+    *("convert", "budget", "doctor", "demo"),
+)
 BEAM_MAY_IMPORT = {
     "electra_keras",  # The version.
     "electra_keras.command_line",
