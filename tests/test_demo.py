@@ -24,6 +24,8 @@ from electra_keras.serving.demo.answers import ShownModel
 from electra_keras.serving.demo.door import is_loopback
 from electra_keras.serving.demo.pieces import cut_pieces, show_token
 from electra_keras.serving.demo.server import DemoApplication, open_server
+from electra_keras.serving.export import export_run
+from electra_keras.training.saved_run import load_run
 
 HOST = {"Host": "127.0.0.1:8600"}
 
@@ -318,3 +320,61 @@ def test_command_serves_until_interrupted(folder: Path) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def test_exported_models_are_shown(run_folder: Path, tmp_path: Path) -> None:
+    version = export_run(load_run(run_folder), tmp_path, with_generator=True)
+    client = Client(DemoApplication([ShownModel.load(version)]))
+    (about,) = client.get("/api/models", headers=HOST).json["models"]
+    assert about == {
+        "name": str(version),
+        "sequence_length": 16,
+        "has_generator": True,
+        "has_score": True,
+    }
+    text = " 가 나  하나! 👍🏽 zebra\n"
+    (answer,) = post(client, "/api/look", {"text": text}).json["answers"]
+    assert [(p["before"], p["text"], p["continues"]) for p in answer["pieces"]] == [
+        (" ", "가", False),
+        (" ", "나", False),
+        ("  ", "하", False),
+        ("", "나", True),
+        ("", "!", False),
+        (" ", "👍🏽", False),
+        (" ", "zebra", False),
+    ]
+    assert answer["rest"] == "\n" and isinstance(answer["naturalness"], float)
+    assert all(0 < p["replaced_probability"] < 1 for p in answer["pieces"])
+    body = {"text": "가 나 다 라 마 바 사 아", "seed": 3}
+    (corrupted,) = post(client, "/api/corrupt", body).json["answers"]
+    assert "".join(p["original"] for p in corrupted["pieces"]) == "가나다라마바사아"
+    assert [p["place"] for p in corrupted["pieces"]] == list(range(1, 9))
+    masked = [p for p in corrupted["pieces"] if p["is_masked"]]
+    assert 1 <= len(masked) <= 4
+    for piece in corrupted["pieces"]:
+        assert piece["is_replaced"] == (piece["text"] != piece["original"])
+        assert piece["is_masked"] or not piece["is_replaced"]
+    assert corrupted["generator"] == str(version)
+    again = post(client, "/api/corrupt", body).json["answers"]
+    assert again == [corrupted]
+
+
+def test_models_of_one_vocabulary_judge_the_same_words(
+    run_folder: Path, tmp_path: Path
+) -> None:
+    run = load_run(run_folder)
+    folders = [
+        export_run(run, tmp_path, sequence_length=16),
+        export_run(run, tmp_path, sequence_length=16, with_generator=True),
+        export_run(run, tmp_path, sequence_length=5),
+    ]
+    client = Client(DemoApplication([ShownModel.load(folder) for folder in folders]))
+    body = {"text": "가 나 다 라", "seed": 3}
+    first, second, third = post(client, "/api/corrupt", body).json["answers"]
+    assert first["generator"] == second["generator"] == str(folders[1])
+    # The weights are the same: so are the words and what is said of them.
+    for piece, other in zip(first["pieces"], second["pieces"], strict=True):
+        probability = piece.pop("replaced_probability")
+        assert probability == pytest.approx(other.pop("replaced_probability"), abs=1e-5)
+        assert piece == other
+    assert "problem" in third  # Its rows are too short for all six tokens.

@@ -2,5 +2,5 @@
 
 Comes in: versions' folders, written by `serving/export.py`.
 Goes out: a page and a JSON API on the loopback interface.
-Start reading: `pieces.py`, `answers.py`, `door.py`, then `server.py`.
+Start reading: `pieces.py`, `answers.py`, `corruption.py`, `door.py`, then `server.py`.
 """

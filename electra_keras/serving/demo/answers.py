@@ -1,13 +1,14 @@
 """What an exported model says of a text, ready for the page.
 
-Reads a version's folder and texts, feeds `server.py`. Only the signatures are
-used, as any client of the model would.
+Reads a version's folder and texts, feeds `corruption.py` and `server.py`. It
+uses the signatures alone, as any client of the model does.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,13 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  Registers the ops of the SavedModel.
 
+from electra_keras.data.info import VOCABULARY_FILE
+from electra_keras.data.vocabulary import Vocabulary
 from electra_keras.errors import UsageError
 from electra_keras.serving.demo.pieces import Piece, cut_pieces, show_token
 
 _ABOUT = Path("assets.extra") / "export.json"
-_WITHOUT_GENERATOR = UsageError(
-    "the model was exported without its generator",
-    expected="the signature `corrupt`",
-    fix="Export it again: python -m electra_keras.export --with_generator ...",
-)
+_VOCABULARY = Path("assets.extra") / VOCABULARY_FILE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,11 +33,13 @@ class ShownModel:
         name: Its folder as it was given, such as "models/reviews/1".
         loaded: The SavedModel; signatures use its variables.
         sequence_length: Tokens at which it cuts a text; None if unknown.
+        vocabulary: Ids of its tokens; empty if unknown.
     """
 
     name: str
     loaded: Any
     sequence_length: int | None
+    vocabulary: dict[str, int]
 
     @classmethod
     def load(cls, folder: str | Path) -> ShownModel:
@@ -72,14 +73,21 @@ class ShownModel:
             )
         about = folder / _ABOUT
         length = json.loads(about.read_text("utf-8")) if about.is_file() else {}
-        return cls(str(folder), loaded, length.get("sequence_length"))
+        file = folder / _VOCABULARY
+        vocabulary = Vocabulary.load(file).ids if file.is_file() else {}
+        return cls(str(folder), loaded, length.get("sequence_length"), vocabulary)
+
+    @property
+    def has_generator(self) -> bool:
+        """Whether it was exported with its generator."""
+        return "corrupt" in self.loaded.signatures
 
     def describe(self) -> dict[str, Any]:
         """Returns what the page must know before it asks."""
         return {
             "name": self.name,
             "sequence_length": self.sequence_length,
-            "has_generator": "corrupt" in self.loaded.signatures,
+            "has_generator": self.has_generator,
             "has_score": "score" in self.loaded.signatures,
         }
 
@@ -91,51 +99,28 @@ class ShownModel:
 
         Returns:
             `model`, `naturalness` (None without the signature `score`),
-            `pieces`, `rest` and `is_cut` (see `_lay_out`).
+            `pieces`, `rest` and `is_cut` (see `lay_out`).
         """
         texts = tf.constant([text])
-        answer = _first_row(self.loaded.signatures["serving_default"](text=texts))
+        answer = first_row(self.loaded.signatures["serving_default"](text=texts))
         naturalness = None
         if "score" in self.loaded.signatures:
             score = self.loaded.signatures["score"](text=texts)
             naturalness = float(score["naturalness"].numpy()[0])
-        shown = self._lay_out(text, answer)
+        shown = self.lay_out(text, answer)
         return {"model": self.name, "naturalness": naturalness, **shown}
 
-    def corrupt(self, text: str, seed: int) -> dict[str, Any]:
-        """Lets the generator replace words, and judges what comes out.
-
-        Args:
-            text: As for `look`.
-            seed: int32; the same seed gives the same words.
-
-        Returns:
-            As from `look`, without `naturalness`; each piece also has
-            `original`, `is_masked` and `is_replaced`. Without a generator:
-            `model` and `problem`.
-        """
-        if "corrupt" not in self.loaded.signatures:
-            return {"model": self.name, "problem": problem_of(_WITHOUT_GENERATOR)}
-        signature = self.loaded.signatures["corrupt"]
-        answer = _first_row(
-            signature(text=tf.constant([text]), seed=tf.constant([seed], tf.int32))
+    def judge(self, token_ids: Sequence[int]) -> np.ndarray:
+        """Judges a row of ids: float32 (S,), the replaced probabilities."""
+        ids = tf.constant([token_ids], tf.int32)
+        answer = self.loaded.signatures["tokens"](
+            token_ids=ids,
+            segment_ids=tf.zeros_like(ids),
+            padding_mask=tf.ones_like(ids),
         )
-        shown = self._lay_out(text, answer)
-        for piece in shown["pieces"]:
-            place = piece["place"]
-            piece["is_masked"] = bool(answer["is_masked"][place])
-            piece["is_replaced"] = bool(answer["is_replaced"][place])
-            piece["original"] = piece["text"]
-            if piece["is_replaced"]:
-                original = show_token(answer["original_tokens"][place].decode())
-                piece["original"] = piece["text"] or original
-                sampled = show_token(piece["token"])
-                # "##가" in the place of "가" is another token: show its mark.
-                same = sampled == piece["original"]
-                piece["text"] = piece["token"] if same else sampled
-        return {"model": self.name, **shown}
+        return answer["replaced_probability"].numpy()[0]
 
-    def _lay_out(self, text: str, answer: dict[str, np.ndarray]) -> dict[str, Any]:
+    def lay_out(self, text: str, answer: dict[str, np.ndarray]) -> dict[str, Any]:
         """Lays the tokens of an answer on the text.
 
         Returns:
@@ -163,7 +148,8 @@ def problem_of(error: UsageError) -> dict[str, str]:
     return {"received": error.received, "expected": error.expected, "fix": error.fix}
 
 
-def _first_row(answer: dict[str, tf.Tensor]) -> dict[str, np.ndarray]:
+def first_row(answer: dict[str, tf.Tensor]) -> dict[str, np.ndarray]:
+    """Returns the answer for a batch's first text."""
     return {name: value.numpy()[0] for name, value in answer.items()}
 
 

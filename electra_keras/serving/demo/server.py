@@ -26,6 +26,7 @@ from werkzeug.wrappers import Request, Response
 
 from electra_keras.errors import UsageError
 from electra_keras.serving.demo.answers import ShownModel, problem_of
+from electra_keras.serving.demo.corruption import corrupt_text
 from electra_keras.serving.demo.door import (
     RefusedRequest,
     check_host,
@@ -103,7 +104,7 @@ class DemoApplication:
     def _corrupt(self, request: Request) -> dict[str, Any]:
         body = read_body(request)
         text, seed = read_text(body), read_seed(body)
-        return {"answers": [model.corrupt(text, seed) for model in self.models]}
+        return {"answers": corrupt_text(self.models, text, seed)}
 
     def _unknown(self, request: Request, error: HTTPException) -> Response:
         problem = UsageError(

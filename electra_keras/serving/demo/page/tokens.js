@@ -136,6 +136,9 @@ export function drawAnswer(answer, model, threshold, seed) {
     const replaced = answer.pieces.filter((piece) => piece.is_replaced).length;
     section.append(drawCounts(answer.pieces, threshold));
     section.append(element("p", "note", label("seed", seed, replaced, masked)));
+    if (answer.generator !== answer.model) {
+      section.append(element("p", "note", label("wordsBy", answer.generator)));
+    }
   } else if (answer.naturalness !== null) {
     const line = element("p", "naturalness", `${label("naturalness")} `);
     line.append(element("b", "", answer.naturalness.toFixed(3)));
