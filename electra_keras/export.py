@@ -13,11 +13,15 @@ Exports the discriminator of a run as a SavedModel that TF Serving serves:
   python -m electra_keras.export --run=runs/reviews --output=models/reviews
 
 writes models/reviews/1/, the next call models/reviews/2/; an existing version
-is never touched. Two signatures:
-  serving_default  text [B] -> tokens, padding_mask, replaced_probability,
-                   embeddings, each [B, S, ...]
-  tokens           token_ids, segment_ids, padding_mask [B, S] -> the same
-                   numbers, without text
+is never touched. Its signatures:
+  serving_default  text [B] -> tokens, token_starts, token_ends, padding_mask,
+                   replaced_probability [B, S], mean_embedding,
+                   cls_embedding [B, H]
+  score            text [B] -> naturalness [B]
+  tokenize         text [B] -> token_ids, tokens, offsets... [B, S]
+  tokens           token_ids, segment_ids, padding_mask [B, S] -> the numbers
+                   of serving_default
+  hidden_states    the same three -> hidden_states [B, S, H]
 
 Next: python -m electra_keras.predict --model=models/reviews/1 "some text"
 """

@@ -50,6 +50,7 @@ BEAM_MAY_IMPORT = {
     "electra_keras.command_line",
     "electra_keras.config",
     "electra_keras.config_files",
+    "electra_keras.data.character_kinds",
     "electra_keras.data.features",
     "electra_keras.data.info",
     "electra_keras.data.tokenizer",
@@ -151,7 +152,13 @@ def modules_after(code: str) -> set[str]:
 
 WORKER_SIDE = (
     *("config", "errors", "command_line"),
-    *("data.features", "data.info", "data.tokenizer", "data.vocabulary"),
+    *(
+        "data.character_kinds",
+        "data.features",
+        "data.info",
+        "data.tokenizer",
+        "data.vocabulary",
+    ),
 )
 
 

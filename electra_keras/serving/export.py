@@ -15,7 +15,8 @@ import tensorflow as tf
 from electra_keras.data.info import VOCABULARY_FILE
 from electra_keras.data.tokenizer import Tokenizer
 from electra_keras.errors import UsageError
-from electra_keras.serving.signatures import TOKEN_NAMES, ServedDiscriminator
+from electra_keras.serving.served_text import ServedText
+from electra_keras.serving.signatures import ServedNetwork
 from electra_keras.training.run import CONFIG_FILE, DATA_INFO_FILE
 from electra_keras.training.saved_run import SavedRun
 
@@ -87,21 +88,12 @@ def _versions(output: Path) -> list[int]:
 
 
 def _write_saved_model(run: SavedRun, folder: Path, sequence_length: int) -> None:
-    served = ServedDiscriminator(
+    served = ServedNetwork(
         run.discriminator,
-        Tokenizer(run.vocabulary, run.info.tokenizer),
-        sequence_length,
+        ServedText(Tokenizer(run.vocabulary, run.info.tokenizer), sequence_length),
+        tells_energies=run.config.train.objective == "electric",
     )
     # Keras' ExportArchive would write every weight twice.
     module = tf.Module()
     module.weights = [variable.value for variable in run.discriminator.variables]
-    text = tf.TensorSpec([None], tf.string, "text")
-    tokens = [tf.TensorSpec([None, None], tf.int32, name) for name in TOKEN_NAMES]
-    tf.saved_model.save(
-        module,
-        str(folder),
-        signatures={
-            "serving_default": tf.function(served.from_text, input_signature=[text]),
-            "tokens": tf.function(served.from_tokens, input_signature=tokens),
-        },
-    )
+    tf.saved_model.save(module, str(folder), signatures=served.signatures())

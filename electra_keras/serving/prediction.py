@@ -55,7 +55,7 @@ def predict(model: str | Path, texts: Sequence[str]) -> list[Prediction]:
         raise UsageError(
             f"{model} was trained to predict tokens and tells no replaced ones",
             expected="a discriminator, such as train.objective=electra gives",
-            fix="Use its embeddings, which TF Serving returns.",
+            fix="Use its mean_embedding, which TF Serving returns.",
         )
     predictions = []
     for tokens, mask, probabilities in zip(
