@@ -15,6 +15,7 @@ import tensorflow as tf
 from electra_keras.data.info import VOCABULARY_FILE
 from electra_keras.data.tokenizer import Tokenizer
 from electra_keras.errors import UsageError
+from electra_keras.serving.portable_ops import check_portable_ops
 from electra_keras.serving.served_text import ServedText
 from electra_keras.serving.signatures import ServedNetwork
 from electra_keras.training.run import CONFIG_FILE, DATA_INFO_FILE
@@ -43,6 +44,7 @@ def export_run(
 
     Raises:
         UsageError: `output` is a file, or there is no position for every token.
+        ElectraError: TF Serving could not run the graph.
     """
     output = Path(output)
     if sequence_length is None:
@@ -97,3 +99,4 @@ def _write_saved_model(run: SavedRun, folder: Path, sequence_length: int) -> Non
     module = tf.Module()
     module.weights = [variable.value for variable in run.discriminator.variables]
     tf.saved_model.save(module, str(folder), signatures=served.signatures())
+    check_portable_ops(folder)
