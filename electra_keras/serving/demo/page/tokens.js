@@ -142,6 +142,7 @@ export function drawAnswer(answer, model, threshold, seed) {
   } else if (answer.naturalness !== null) {
     const line = element("p", "naturalness", `${label("naturalness")} `);
     line.append(element("b", "", answer.naturalness.toFixed(3)));
+    line.append(" ", element("span", "note", label("naturalnessNote")));
     section.append(line);
   }
   return section;
