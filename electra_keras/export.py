@@ -22,6 +22,9 @@ is never touched. Its signatures:
   tokens           token_ids, segment_ids, padding_mask [B, S] -> the numbers
                    of serving_default
   hidden_states    the same three -> hidden_states [B, S, H]
+  corrupt          text, seed [B] -> the answers of serving_default for the text
+                   with samples of the generator, original_tokens, is_masked,
+                   is_replaced [B, S]; only --with_generator
 
 Next: python -m electra_keras.predict --model=models/reviews/1 "some text"
 """
@@ -40,6 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=int,
         help="tokens at which rows are cut; by default what was trained",
     )
+    parser.add_argument(
+        "--with_generator",
+        action="store_true",
+        help="add the generator and the signature corrupt, for demonstrations",
+    )
     return run_command(parser, _export, argv)
 
 
@@ -48,7 +56,12 @@ def _export(options: argparse.Namespace) -> None:
     from electra_keras.training.saved_run import load_run
 
     run = load_run(options.run, options.checkpoint)
-    version = export_run(run, options.output, sequence_length=options.sequence_length)
+    version = export_run(
+        run,
+        options.output,
+        sequence_length=options.sequence_length,
+        with_generator=options.with_generator,
+    )
     size = sum(path.stat().st_size for path in version.rglob("*") if path.is_file())
     print(
         f"exported step {run.checkpoint.step:,} to {version}: "

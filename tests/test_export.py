@@ -106,6 +106,7 @@ def test_version_brings_its_provenance_and_weights_once(
         "step": 9,
         "trained_sequence_length": 16,
         "sequence_length": 16,
+        "with_generator": False,
     }
     for name in copied:
         received = (model / "assets.extra" / name).read_bytes()
@@ -124,7 +125,7 @@ def test_failed_export_leaves_nothing(
 
     monkeypatch.setattr(export_module.shutil, "copyfile", fail)
     monkeypatch.setattr(
-        export_module, "_write_saved_model", lambda run, folder, _: folder.mkdir()
+        export_module, "_write_saved_model", lambda run, folder, *_: folder.mkdir()
     )
     with pytest.raises(OSError, match="No space left"):
         export_run(run, tmp_path / "models")

@@ -35,8 +35,8 @@ MAY_IMPORT = {
     # Reads settings and data; builds nothing.
     "preflight": {*BASE, "data"},
     "training": {*BASE, "preflight", "objectives", "models", "data"},
-    # Serving reads what a run wrote.
-    "serving": {*BASE, "models", "data", "training"},
+    # Serving reads what a run wrote, and samples as its objective did.
+    "serving": {*BASE, "objectives", "models", "data", "training"},
     # Reads and fills networks of ours.
     "interchange": {*BASE, "objectives", "models", "data", "training"},
     "planning": {*BASE, "objectives", "models", "data", "training"},

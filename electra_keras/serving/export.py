@@ -16,6 +16,7 @@ from electra_keras.data.info import VOCABULARY_FILE
 from electra_keras.data.tokenizer import Tokenizer
 from electra_keras.errors import UsageError
 from electra_keras.serving.portable_ops import check_portable_ops
+from electra_keras.serving.served_corruption import ServedCorruption
 from electra_keras.serving.served_text import ServedText
 from electra_keras.serving.signatures import ServedNetwork
 from electra_keras.training.run import CONFIG_FILE, DATA_INFO_FILE
@@ -29,7 +30,11 @@ _SHORTEST_ROW = 3
 
 
 def export_run(
-    run: SavedRun, output: str | Path, *, sequence_length: int | None = None
+    run: SavedRun,
+    output: str | Path,
+    *,
+    sequence_length: int | None = None,
+    with_generator: bool = False,
 ) -> Path:
     """Writes the next version below `output`.
 
@@ -38,12 +43,14 @@ def export_run(
         output: Folder of versions: 1, 2, 3...
         sequence_length: Tokens at which rows are cut. None: the length that the
             weights were trained on.
+        with_generator: Adds the generator and the signature `corrupt`.
 
     Returns:
         The version's folder.
 
     Raises:
-        UsageError: `output` is a file, or there is no position for every token.
+        UsageError: `output` is a file, there is no position for every token, or
+            no generator.
         ElectraError: TF Serving could not run the graph.
     """
     output = Path(output)
@@ -66,7 +73,7 @@ def export_run(
     output.mkdir(parents=True, exist_ok=True)
     partial = output / f"partial-{uuid.uuid4().hex}"
     try:
-        _write_saved_model(run, partial, sequence_length)
+        _write_saved_model(run, partial, sequence_length, with_generator)
         extra = partial / EXTRA_ASSETS
         extra.mkdir()
         for name in (CONFIG_FILE, DATA_INFO_FILE, VOCABULARY_FILE):
@@ -75,6 +82,7 @@ def export_run(
             "step": run.checkpoint.step,
             "trained_sequence_length": run.trained_sequence_length,
             "sequence_length": sequence_length,
+            "with_generator": with_generator,
         }
         (extra / EXPORT_FILE).write_text(json.dumps(about, indent=2) + "\n")
         version = output / str(1 + max(_versions(output), default=0))
@@ -89,14 +97,20 @@ def _versions(output: Path) -> list[int]:
     return [int(path.name) for path in output.iterdir() if path.name.isdigit()]
 
 
-def _write_saved_model(run: SavedRun, folder: Path, sequence_length: int) -> None:
+def _write_saved_model(
+    run: SavedRun, folder: Path, sequence_length: int, with_generator: bool
+) -> None:
     served = ServedNetwork(
         run.discriminator,
         ServedText(Tokenizer(run.vocabulary, run.info.tokenizer), sequence_length),
         tells_energies=run.config.train.objective == "electric",
     )
+    signatures, networks = served.signatures(), [run.discriminator]
+    if with_generator:
+        signatures |= ServedCorruption(run, served).signatures()
+        networks.append(run.objective.networks["generator"])
     # Keras' ExportArchive would write every weight twice.
     module = tf.Module()
-    module.weights = [variable.value for variable in run.discriminator.variables]
-    tf.saved_model.save(module, str(folder), signatures=served.signatures())
+    module.weights = [v.value for network in networks for v in network.variables]
+    tf.saved_model.save(module, str(folder), signatures=signatures)
     check_portable_ops(folder)

@@ -1,7 +1,7 @@
 """Raw text to padded rows of ids, and to the characters behind each token.
 
 Reads the tokenizer of the training data, feeds `signatures.py` and
-`corruption.py`.
+`served_corruption.py`.
 """
 
 from __future__ import annotations
