@@ -135,6 +135,9 @@ def test_prediction_pairs_tokens_and_probabilities(model: Path) -> None:
     assert first.tokens == ("[CLS]", "가", "나", "다", "!", "[SEP]")
     assert second.tokens == ("[CLS]", "a", "[SEP]")
     assert len(first.replaced_probabilities) == 6
+    assert (first.starts, first.ends) == ((0, 0, 2, 4, 5, 6), (0, 1, 3, 5, 6, 6))
+    (odd,) = predict(model, ["\udcff a"])  # A byte that is not UTF-8, from a shell.
+    assert odd.tokens == ("[CLS]", "[UNK]", "a", "[SEP]")
     assert all(0 < value < 1 for value in second.replaced_probabilities)
 
 
