@@ -173,6 +173,7 @@ def test_bash_blocks_run_and_answer(walked: Path) -> None:
     for line in lines:
         row = json.loads(line)
         assert len(row["tokens"]) == len(row["replaced_probability"])
+        assert len(row["start"]) == len(row["end"]) == len(row["tokens"])
 
 
 def test_page_shows_what_the_doctor_prints(walked: Path) -> None:
