@@ -13,11 +13,18 @@ Exports the discriminator of a run as a SavedModel that TF Serving serves:
   python -m electra_keras.export --run=runs/reviews --output=models/reviews
 
 writes models/reviews/1/, the next call models/reviews/2/; an existing version
-is never touched. Two signatures:
-  serving_default  text [B] -> tokens, padding_mask, replaced_probability,
-                   embeddings, each [B, S, ...]
-  tokens           token_ids, segment_ids, padding_mask [B, S] -> the same
-                   numbers, without text
+is never touched. Its signatures:
+  serving_default  text [B] -> tokens, token_starts, token_ends, padding_mask,
+                   replaced_probability [B, S], mean_embedding,
+                   cls_embedding [B, H]
+  score            text [B] -> naturalness [B]
+  tokenize         text [B] -> token_ids, tokens, offsets... [B, S]
+  tokens           token_ids, segment_ids, padding_mask [B, S] -> the numbers
+                   of serving_default
+  hidden_states    the same three -> hidden_states [B, S, H]
+  corrupt          text, seed [B] -> the answers of serving_default for the text
+                   with samples of the generator, original_tokens, is_masked,
+                   is_replaced [B, S]; only --with_generator
 
 Next: python -m electra_keras.predict --model=models/reviews/1 "some text"
 """
@@ -36,6 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=int,
         help="tokens at which rows are cut; by default what was trained",
     )
+    parser.add_argument(
+        "--with_generator",
+        action="store_true",
+        help="add the generator and the signature corrupt, for demonstrations",
+    )
     return run_command(parser, _export, argv)
 
 
@@ -44,7 +56,12 @@ def _export(options: argparse.Namespace) -> None:
     from electra_keras.training.saved_run import load_run
 
     run = load_run(options.run, options.checkpoint)
-    version = export_run(run, options.output, sequence_length=options.sequence_length)
+    version = export_run(
+        run,
+        options.output,
+        sequence_length=options.sequence_length,
+        with_generator=options.with_generator,
+    )
     size = sum(path.stat().st_size for path in version.rglob("*") if path.is_file())
     print(
         f"exported step {run.checkpoint.step:,} to {version}: "

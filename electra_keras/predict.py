@@ -14,7 +14,9 @@ Says for every token of a text how probable it is that it was replaced:
   python -m electra_keras.predict --model=models/reviews/1 --json "one" "two"
 
 In a terminal suspicious tokens are coloured. With --json each text gives one
-line: {"tokens": [...], "replaced_probability": [...]}.
+line: {"tokens": [...], "start": [...], "end": [...],
+"replaced_probability": [...]}; start and end count the characters of the text
+as it was given.
 """
 
 
@@ -44,6 +46,8 @@ def _predict(options: argparse.Namespace) -> None:
         if options.json:
             row = {
                 "tokens": prediction.tokens,
+                "start": prediction.starts,
+                "end": prediction.ends,
                 "replaced_probability": prediction.replaced_probabilities,
             }
             print(json.dumps(row, ensure_ascii=False))

@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from electra_keras import budget, convert, doctor, evaluate, export, predict, train
+from electra_keras import (
+    budget,
+    convert,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    predict,
+    train,
+)
 from electra_keras.config import ExperimentConfig
 from electra_keras.errors import ElectraError
 
@@ -24,6 +33,7 @@ COMMANDS = {
     "convert": convert,
     "budget": budget,
     "doctor": doctor,
+    "demo": demo,
 }
 
 
@@ -320,7 +330,7 @@ def test_full_disk_is_told_in_one_line(
     def fail(*arguments: object) -> None:
         raise OSError(28, "No space left on device", "some/file")
 
-    monkeypatch.setattr("electra_keras.serving.export._write_saved_model", fail)
+    monkeypatch.setattr("electra_keras.serving.export._write_version", fail)
     flags = [f"--run={run_folder}", f"--output={tmp_path / 'models'}"]
     assert export.main(flags) == 1
     err = capsys.readouterr().err

@@ -261,6 +261,6 @@ def test_a_run_on_dense_rows_trains_and_is_exported_for_plain_ones(
         "segment_ids": tf.zeros_like(token_ids),
         "padding_mask": tf.cast(token_ids > 0, tf.int32),
     }
-    answer = served.signatures["tokens"](**inputs)
+    answer = served.signatures["hidden_states"](**inputs)
     states = run.discriminator(inputs, training=False)["hidden_states"].numpy()
-    assert answer["embeddings"].numpy() == pytest.approx(states, abs=1e-6)
+    assert answer["hidden_states"].numpy() == pytest.approx(states, abs=1e-6)

@@ -12,6 +12,11 @@ from electra_keras.serving.display import save_svg, show_prediction
 from electra_keras.serving.prediction import Prediction
 
 
+def predicted(tokens: list[str], probabilities: list[float]) -> Prediction:
+    nowhere = (0,) * len(tokens)  # The picture shows no offsets.
+    return Prediction(tuple(tokens), tuple(probabilities), nowhere, nowhere)
+
+
 def shown(prediction: Prediction, width: int) -> list[str]:
     console = Console(width=width, file=io.StringIO(), color_system=None)
     show_prediction(prediction, console)
@@ -21,7 +26,7 @@ def shown(prediction: Prediction, width: int) -> list[str]:
 def test_every_token_stands_above_its_own_probability_on_every_line() -> None:
     tokens = ["a", "##bc", "요리사가", "😂", "longer", "."] * 10
     numbers = [place / 60 for place in range(60)]
-    lines = shown(Prediction(tuple(tokens), tuple(numbers)), width=30)
+    lines = shown(predicted(tokens, numbers), width=30)
     assert len(lines) > 10 and not len(lines) % 2
     found = []
     for line, below in zip(lines[::2], lines[1::2], strict=True):
@@ -38,13 +43,13 @@ def test_every_token_stands_above_its_own_probability_on_every_line() -> None:
 
 
 def test_frame_tokens_are_hidden() -> None:
-    prediction = Prediction(("[CLS]", "가", "[SEP]"), (0.1, 0.6, 0.2))
+    prediction = predicted(["[CLS]", "가", "[SEP]"], [0.1, 0.6, 0.2])
     assert shown(prediction, width=40) == ["  가", "  60%"]
 
 
 def test_svg_holds_tokens_and_needs_no_network(tmp_path: Path) -> None:
     path = tmp_path / "prediction.svg"
-    save_svg([Prediction(("[CLS]", "요리사가", "[SEP]"), (0.1, 0.6, 0.2))], path)
+    save_svg([predicted(["[CLS]", "요리사가", "[SEP]"], [0.1, 0.6, 0.2])], path)
     text = path.read_text("utf-8")
     assert "요리사가" in text and "60%" in text
     assert "url(" not in text.replace("url(#", "") and "https://" not in text

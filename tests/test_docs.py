@@ -54,6 +54,7 @@ COMMANDS = (
     "electra_keras.convert",
     "electra_keras.budget",
     "electra_keras.doctor",
+    "electra_keras.demo",
 )
 # First words of a command that no test runs as it stands, and why.
 CONSOLE = {
@@ -74,6 +75,7 @@ CONSOLE = {
     "pip install '.[": "installs; the lock has the extras that tests need",
     "dask scheduler": "does not end; test_runner_equality.py starts a cluster",
     "dask worker": "does not end; test_runner_equality.py starts a cluster",
+    "python -m electra_keras.demo": "does not end; test_demo.py starts and asks it",
     "source .venv": "the reader's; see `walked`",
     "python -m apache_beam": "does not end; test_runner_equality.py starts both",
     "python -c": "needs Transformers; test_interchange_torch.py loads the same",
@@ -171,6 +173,7 @@ def test_bash_blocks_run_and_answer(walked: Path) -> None:
     for line in lines:
         row = json.loads(line)
         assert len(row["tokens"]) == len(row["replaced_probability"])
+        assert len(row["start"]) == len(row["end"]) == len(row["tokens"])
 
 
 def test_page_shows_what_the_doctor_prints(walked: Path) -> None:

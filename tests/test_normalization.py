@@ -11,7 +11,6 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beam_pipelines.cleaning.code_points import EMOJI, make_table
 from beam_pipelines.cleaning.normalization import (
     decode,
     join_documents,
@@ -19,6 +18,7 @@ from beam_pipelines.cleaning.normalization import (
     split_documents,
     tidy_lines,
 )
+from electra_keras.data.character_kinds import EMOJI, make_table
 from electra_keras.errors import ElectraError, UsageError
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"

@@ -35,18 +35,22 @@ MAY_IMPORT = {
     # Reads settings and data; builds nothing.
     "preflight": {*BASE, "data"},
     "training": {*BASE, "preflight", "objectives", "models", "data"},
-    # Serving reads what a run wrote.
-    "serving": {*BASE, "models", "data", "training"},
+    # Serving reads what a run wrote, and samples as its objective did.
+    "serving": {*BASE, "objectives", "models", "data", "training"},
     # Reads and fills networks of ours.
     "interchange": {*BASE, "objectives", "models", "data", "training"},
     "planning": {*BASE, "objectives", "models", "data", "training"},
 }
-COMMANDS = ("train", "evaluate", "export", "predict", "convert", "budget", "doctor")
+COMMANDS = (
+    *("train", "evaluate", "export", "predict"),
+    *("convert", "budget", "doctor", "demo"),
+)
 BEAM_MAY_IMPORT = {
     "electra_keras",  # The version.
     "electra_keras.command_line",
     "electra_keras.config",
     "electra_keras.config_files",
+    "electra_keras.data.character_kinds",
     "electra_keras.data.features",
     "electra_keras.data.info",
     "electra_keras.data.tokenizer",
@@ -148,7 +152,13 @@ def modules_after(code: str) -> set[str]:
 
 WORKER_SIDE = (
     *("config", "errors", "command_line"),
-    *("data.features", "data.info", "data.tokenizer", "data.vocabulary"),
+    *(
+        "data.character_kinds",
+        "data.features",
+        "data.info",
+        "data.tokenizer",
+        "data.vocabulary",
+    ),
 )
 
 

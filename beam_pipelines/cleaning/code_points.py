@@ -8,43 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-Ranges = tuple[tuple[int, int], ...]
-
-ZERO_WIDTH_JOINER = 0x200D
-EMOJI_STYLE = 0xFE0F
-KEYCAP = 0x20E3
-BLACK_FLAG = 0x1F3F4
-# Letters of the flags of England, Scotland and Wales.
-TAGS = (0xE0020, 0xE007F)
-# Pictographs, skin tones and regional indicators, first and last. Beyond the
-# basic plane whole blocks, so that emoji of later Unicode versions belong.
-EMOJI: Ranges = (
-    *((point, point) for point in map(ord, "©®‼⁉™ℹ⌨⏏Ⓜ▶◀⤴⤵⭐⭕〰〽㊗㊙")),
-    (0x2194, 0x2199),
-    (0x21A9, 0x21AA),
-    (0x231A, 0x231B),
-    (0x23E9, 0x23F3),
-    (0x23F8, 0x23FA),
-    (0x25AA, 0x25AB),
-    (0x25FB, 0x25FE),
-    (0x2600, 0x27BF),
-    (0x2B05, 0x2B07),
-    (0x2B1B, 0x2B1C),
-    (0x1F000, 0x1FAFF),
-)
-
 
 def to_text(codes: np.ndarray) -> str:
     """Turns code points back into text."""
     return codes.tobytes().decode("utf-32-le", "surrogatepass")
-
-
-def make_table(ranges: Ranges) -> np.ndarray:
-    """Makes a table that says of each code point whether it is in the ranges."""
-    table = np.zeros(0x110000, bool)
-    for first, last in ranges:
-        table[first : last + 1] = True
-    return table
 
 
 def drop_repeats(

@@ -16,7 +16,6 @@ empties these again after it has dropped all other lines without text.
 
 from __future__ import annotations
 
-import functools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -24,44 +23,28 @@ from collections.abc import Sequence
 import numpy as np
 
 from beam_pipelines.characters import code_points
-from beam_pipelines.cleaning.code_points import (
-    BLACK_FLAG,
-    EMOJI,
-    EMOJI_STYLE,
-    KEYCAP,
-    TAGS,
-    ZERO_WIDTH_JOINER,
-    make_table,
-    to_text,
-)
+from beam_pipelines.cleaning.code_points import to_text
 from beam_pipelines.config import MALFORMED_POLICIES
+from electra_keras.data.character_kinds import (
+    BLACK_FLAG,
+    COMPOSED,
+    EMOJI_STYLE,
+    INVISIBLE,
+    JOINER,
+    KEYCAP,
+    KEYS,
+    LINE_END,
+    SPACE,
+    TAG,
+    ZERO_WIDTH_JOINER,
+    character_kinds,
+    is_emoji,
+)
 from electra_keras.errors import ElectraError, UsageError
 
 SPEAKER_CHANGE = "\x01"
-# Kinds of characters; those of kind 0 stay as they are. Those of the last kind
-# are not NFC, or change with the character before them.
-_INVISIBLE, _SPACE, _LINE_END, _JOINER, _TAG, _COMPOSED = range(1, 7)
 # Above this share of such characters a text is composed whole.
 _COMPOSED_RATE = 0.02
-_LINE_ENDS = "\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"
-# All of Unicode's spaces, and letters that look like one: Braille blank, Hangul
-# fillers of the compatibility and the halfwidth block.
-_SPACES = "\t\xa0\u1680\u202f\u205f\u3000\u2800\u3164\uffa0"
-# Control characters, Default_Ignorable_Code_Point, non-characters.
-_INVISIBLES = (
-    *((0x02, 0x1F), (0x7F, 0x9F), (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C)),
-    *((0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200F)),
-    *((0x202A, 0x202E), (0x2060, 0x206F), (0xFDD0, 0xFDEF), (0xFE00, 0xFE0F)),
-    *((0xFEFF, 0xFEFF), (0xFFF0, 0xFFFB), (0xFFFE, 0xFFFF), (0x1BCA0, 0x1BCA3)),
-    *((0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)),
-    *((plane | 0xFFFE, plane | 0xFFFF) for plane in range(0x10000, 0x110000, 0x10000)),
-)
-# What else Unicode calls a format character: marks of Arabic and Syriac numbers,
-# Kaithi and Egyptian signs. BERT's tokenizer takes each for a space.
-_FORMAT_MARKS = (
-    *((0x600, 0x605), (0x6DD, 0x6DD), (0x70F, 0x70F), (0x890, 0x891)),
-    *((0x8E2, 0x8E2), (0x110BD, 0x110BD), (0x110CD, 0x110CD), (0x13430, 0x1343F)),
-)
 _EMPTY_TURNS = re.compile("\x01(?:\n\x01)+")
 _EDGE_TURNS = re.compile("(?<![^\x00])\x01\n?|\n\x01(?![^\x00])")
 
@@ -146,42 +129,6 @@ def split_documents(text: str, count: int, step: str) -> list[str]:
     return documents
 
 
-@functools.cache
-def _kinds() -> np.ndarray:
-    """Returns the kind of each code point."""
-    kinds = np.zeros(0x110000, np.uint8)
-    for code in (
-        *range(0x300, 0xAC00),
-        *range(0xD7B0, 0x1F000),
-        *range(0x2F800, 0x2FA20),
-    ):
-        character = chr(code)
-        parts = unicodedata.decomposition(character)
-        if parts and parts[0] != "<":
-            kinds[[int(part, 16) for part in parts.split()[1:]]] = _COMPOSED
-        if unicodedata.combining(character) or not unicodedata.is_normalized(
-            "NFC", character
-        ):
-            kinds[code] = _COMPOSED
-    kinds[0x1161:0x1176] = kinds[0x11A8:0x11C3] = _COMPOSED
-    for first, last in _INVISIBLES:
-        kinds[first : last + 1] = _INVISIBLE
-    kinds[ord("\n")] = 0
-    kinds[[ord(space) for space in _SPACES]] = _SPACE
-    for first, last in _FORMAT_MARKS:
-        kinds[first : last + 1] = _SPACE
-    kinds[0x2000:0x200B] = _SPACE
-    kinds[[ord(end) for end in _LINE_ENDS]] = _LINE_END
-    kinds[[ZERO_WIDTH_JOINER, EMOJI_STYLE]] = _JOINER
-    kinds[TAGS[0] : TAGS[1] + 1] = _TAG
-    return kinds
-
-
-@functools.cache
-def _is_emoji() -> np.ndarray:
-    return make_table(EMOJI)
-
-
 def normalize_text(text: str) -> str:
     """Normalises joined documents.
 
@@ -196,15 +143,15 @@ def normalize_text(text: str) -> str:
         The text; a second call would change nothing.
     """
     codes = code_points(text)
-    kinds = _kinds().take(codes)
+    kinds = character_kinds().take(codes)
     is_space = codes == ord(" ")
     if not kinds.any() and not (is_space[:-1] & is_space[1:]).any():
         return text
     codes = codes.copy()
-    codes[kinds == _SPACE] = ord(" ")
-    is_dropped = kinds == _INVISIBLE
+    codes[kinds == SPACE] = ord(" ")
+    is_dropped = kinds == INVISIBLE
     is_dropped[:-1] |= (codes[:-1] == ord("\r")) & (codes[1:] == ord("\n"))
-    codes[kinds == _LINE_END] = ord("\n")
+    codes[kinds == LINE_END] = ord("\n")
     codes, kinds = codes[~is_dropped], kinds[~is_dropped]
     is_dropped = _is_stray(codes, kinds)
     if is_dropped.any():
@@ -213,7 +160,7 @@ def normalize_text(text: str) -> str:
     is_dropped = np.zeros(len(codes), bool)
     is_dropped[:-1] = is_space[:-1] & is_space[1:]
     codes, kinds = codes[~is_dropped], kinds[~is_dropped]
-    return _compose(to_text(codes), kinds == _COMPOSED)
+    return _compose(to_text(codes), kinds == COMPOSED)
 
 
 def _compose(text: str, is_composed: np.ndarray) -> str:
@@ -234,25 +181,25 @@ def _compose(text: str, is_composed: np.ndarray) -> str:
 
 def _is_stray(codes: np.ndarray, kinds: np.ndarray) -> np.ndarray:
     """Tells which joiners and tags stand outside an emoji sequence."""
-    is_stray = (kinds == _JOINER) | (kinds == _TAG)
+    is_stray = (kinds == JOINER) | (kinds == TAG)
     where = np.flatnonzero(is_stray)
     if not len(where):
         return is_stray
     padded = np.concatenate(([0, 0], codes, [0]))
     before, here, after = padded[where + 1], padded[where + 2], padded[where + 3]
-    follows_emoji = _is_emoji()[before]
-    is_keycap = (after == KEYCAP) & np.isin(before, code_points("0123456789#*"))
-    joins = follows_emoji | ((before == EMOJI_STYLE) & _is_emoji()[padded[where]])
+    follows_emoji = is_emoji()[before]
+    is_keycap = (after == KEYCAP) & np.isin(before, code_points(KEYS))
+    joins = follows_emoji | ((before == EMOJI_STYLE) & is_emoji()[padded[where]])
     # A run of tags belongs to the flag that it follows.
     number = np.arange(len(where))
-    starts = (kinds[where] == _TAG) & (kinds[where - 1] != _TAG)
+    starts = (kinds[where] == TAG) & (kinds[where - 1] != TAG)
     run = np.maximum.accumulate(np.where(starts, number, 0))
     stays = np.where(
         here == EMOJI_STYLE,
         follows_emoji | is_keycap,
         np.where(
             here == ZERO_WIDTH_JOINER,
-            joins & _is_emoji()[after],
+            joins & is_emoji()[after],
             before[run] == BLACK_FLAG,
         ),
     )

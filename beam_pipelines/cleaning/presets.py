@@ -14,19 +14,18 @@ from collections.abc import Callable
 import numpy as np
 
 from beam_pipelines.characters import code_points
-from beam_pipelines.cleaning.code_points import (
+from beam_pipelines.cleaning.code_points import drop_repeats, to_text
+from beam_pipelines.cleaning.markup import replace_emails, strip_html, strip_urls
+from beam_pipelines.cleaning.suspect_lines import line_start, line_stop, rewrite_lines
+from electra_keras.data.character_kinds import (
     EMOJI,
     EMOJI_STYLE,
     KEYCAP,
     TAGS,
     ZERO_WIDTH_JOINER,
     Ranges,
-    drop_repeats,
     make_table,
-    to_text,
 )
-from beam_pipelines.cleaning.markup import replace_emails, strip_html, strip_urls
-from beam_pipelines.cleaning.suspect_lines import line_start, line_stop, rewrite_lines
 from electra_keras.errors import UsageError
 
 _JAMO = (ord("ㄱ"), ord("ㅣ"))

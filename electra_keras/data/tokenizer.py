@@ -77,6 +77,33 @@ class Tokenizer:
             texts = self._normalizer.normalize(texts)
         return self._word_pieces.tokenize(texts)
 
+    def tokenize_normalized_with_offsets(
+        self, texts: tf.Tensor
+    ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+        """Tokenizes as `tokenize_normalized`, and says where.
+
+        Args:
+            texts: string (N,), as there.
+
+        Returns:
+            Ids, int32; bytes of `texts` in which each token starts, int64, and
+            after which it ends: all ragged (N, tokens). If accents were
+            stripped, an end may lie inside the last character.
+        """
+        if not self.config.lower_case:
+            return self._word_pieces.tokenize_with_offsets(texts)
+        lowered, sources = self._normalizer.normalize_with_offsets(texts)
+        ids, starts, ends = self._word_pieces.tokenize_with_offsets(lowered)
+        rows = tf.gather(sources.row_starts(), starts.value_rowids())
+        source, row_starts = sources.flat_values, tf.cast(rows, tf.int64)
+        first = tf.gather(source, starts.flat_values + row_starts)
+        last = tf.gather(source, ends.flat_values - 1 + row_starts)
+        return (
+            ids,
+            starts.with_flat_values(tf.cast(first, tf.int64)),
+            ends.with_flat_values(tf.cast(last, tf.int64) + 1),
+        )
+
 
 def _holds_hangul(vocabulary: Vocabulary) -> bool:
     return any("가" <= char <= "힣" for entry in vocabulary.entries for char in entry)

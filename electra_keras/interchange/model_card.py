@@ -1,26 +1,22 @@
 """README.md beside an export: what the model is, and what it was trained on.
 
-Reads a source, and the files of a run; `conversion.py` writes the text.
-Figures are those of the files, never typed by hand.
+Reads a source; `conversion.py` writes the text. What a run says of itself is
+written by `training/run_card.py`.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from electra_keras.interchange.names import MASKED_LM_HEAD
 from electra_keras.interchange.sources import Pretrained
-from electra_keras.training.run_folder import INITIAL_WEIGHTS_FILE
-from electra_keras.training.saved_run import RunRecord
+from electra_keras.training.run_card import (
+    FORMATS,
+    evaluation_section,
+    training_section,
+)
 
 UNKNOWN_LICENSE = "unknown: set it"
-EVALUATION_FILE = "evaluation.json"
-_FORMATS = {
-    "run": "a run of electra-keras",
-    "huggingface": "a model of Hugging Face Transformers",
-    "tf1": "a TensorFlow 1 checkpoint with the names of google-research/electra",
-}
 _FINE_TUNED = "It is there to be fine-tuned, for classification, tagging or retrieval."
 _USES = {
     "discriminator": f"{_FINE_TUNED} As it is, it tells which tokens of a text do "
@@ -85,11 +81,11 @@ Licence: {license}
     intended_use = _intended_use(source, networks, does_nfc)
     parts = [head, use, intended_use, _sizes(source, networks)]
     if source.run is None:
-        name, kind = source.path.name, _FORMATS[source.kind]
+        name, kind = source.path.name, FORMATS[source.kind]
         parts.append(f"## Origin\n\nConverted from {name}, {kind}, bit by bit. ")
         parts[-1] += "How it was trained is not known here.\n"
     else:
-        parts += [_training(source.run), _evaluation(source.run)]
+        parts += [training_section(source.run), evaluation_section(source.run)]
     parts.append("Written by electra-keras.\n")
     return "\n".join(part for part in parts if part)
 
@@ -135,71 +131,3 @@ def _sizes(source: Pretrained, networks: list[str]) -> str:
         )
         rows.append(f"| {network} | {' | '.join(f'{n:,}' for n in numbers)} |")
     return "## Sizes\n\n" + "\n".join(rows) + "\n"
-
-
-def _training(run: RunRecord) -> str:
-    train, info = run.config.train, run.info
-    tokens = run.checkpoint.step * train.global_batch_size * info.sequence_length
-    about = {
-        "objective": f"`{train.objective}` (Clark et al. 2020 describe ELECTRA)",
-        "optimizer steps": f"{run.checkpoint.step:,} of {train.train_steps:,}",
-        "rows per step": f"{train.global_batch_size:,} of {info.sequence_length:,} "
-        f"tokens; at most {tokens:,} tokens in all, padding included",
-        "learning rate": f"{train.learning_rate:g} at its peak, after "
-        f"{train.effective_warmup_steps:,} steps of warm-up",
-        "training data": f"{info.examples('train'):,} rows, "
-        f"{info.tokens('train'):,} tokens",
-        "held-out data": f"{info.examples('validation'):,} rows, "
-        f"{info.tokens('validation'):,} tokens",
-        "data fingerprint": f"`{run.checkpoint.data_fingerprint}`",
-        "vocabulary": f"{len(run.vocabulary):,} word pieces, `{run.vocabulary.sha256}`",
-        "configuration fingerprint": f"`{run.checkpoint.config_fingerprint}`",
-        "initial weights": _initial_weights(run.folder / INITIAL_WEIGHTS_FILE),
-    }
-    rows = "\n".join(f"| {name} | {text} |" for name, text in about.items())
-    return f"""\
-## Training
-
-| | |
-|---|---|
-{rows}
-
-Every setting, as `config.yaml` of the run has it:
-
-```yaml
-{run.config.to_yaml()}```
-"""
-
-
-def _initial_weights(path: Path) -> str:
-    if not path.is_file():
-        return "random"
-    about = json.loads(path.read_text("utf-8"))
-    name = Path(about["source"]).name
-    return f"{name}, {_FORMATS[about['kind']]}, `{about['sha256']}`"
-
-
-def _evaluation(run: RunRecord) -> str:
-    path = run.folder / EVALUATION_FILE
-    if not path.is_file():
-        return "## Evaluation\n\nNot measured: `electra_keras.evaluate` has not run.\n"
-    metrics = json.loads(path.read_text("utf-8"))
-    split, step = metrics.pop("split"), int(metrics.pop("step"))
-    rows = [
-        f"| `{name}` | {value:,.0f} |"
-        if name == "real_tokens"
-        else f"| `{name}` | {value:.4f} |"
-        for name, value in metrics.items()
-    ]
-    late = ""
-    if step != run.checkpoint.step:
-        late = f"\nThe weights here are of step {run.checkpoint.step:,}.\n"
-    return f"""\
-## Evaluation
-
-On the split {split}, at step {step:,}, padding not counted:
-
-| metric | value |
-|---|---|
-{chr(10).join(rows)}
-{late}"""

@@ -1,47 +1,55 @@
 """A run to a SavedModel, by rename, never touching an earlier version.
 
-Reads a run folder, writes `DIR/<version>/`, which TF Serving serves as it is.
+Reads a run folder, writes `DIR/<version>/`, which TF Serving serves as it is,
+and what a server needs beside it.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import uuid
 from pathlib import Path
 
 import tensorflow as tf
 
-from electra_keras.data.info import VOCABULARY_FILE
 from electra_keras.data.tokenizer import Tokenizer
 from electra_keras.errors import UsageError
-from electra_keras.serving.signatures import TOKEN_NAMES, ServedDiscriminator
-from electra_keras.training.run import CONFIG_FILE, DATA_INFO_FILE
+from electra_keras.serving.extra_assets import write_extra_assets
+from electra_keras.serving.portable_ops import check_portable_ops
+from electra_keras.serving.served_corruption import ServedCorruption
+from electra_keras.serving.served_text import ServedText
+from electra_keras.serving.server_files import write_batching_file, write_shared_files
+from electra_keras.serving.signatures import ServedNetwork
 from electra_keras.training.saved_run import SavedRun
 
-# TF Serving leaves this folder of a version alone; the provenance goes here.
-EXTRA_ASSETS = "assets.extra"
-EXPORT_FILE = "export.json"
 # [CLS], a token, [SEP].
 _SHORTEST_ROW = 3
 
 
 def export_run(
-    run: SavedRun, output: str | Path, *, sequence_length: int | None = None
+    run: SavedRun,
+    output: str | Path,
+    *,
+    sequence_length: int | None = None,
+    with_generator: bool = False,
 ) -> Path:
     """Writes the next version below `output`.
 
     Args:
         run: From `load_run`.
-        output: Folder of versions: 1, 2, 3...
+        output: Folder of versions: 1, 2, 3... The first time, files for a
+            server are written beside them.
         sequence_length: Tokens at which rows are cut. None: the length that the
             weights were trained on.
+        with_generator: Adds the generator and the signature `corrupt`.
 
     Returns:
         The version's folder.
 
     Raises:
-        UsageError: `output` is a file, or there is no position for every token.
+        UsageError: `output` is a file, there is no position for every token, or
+            no generator.
+        ElectraError: TF Serving could not run the graph.
     """
     output = Path(output)
     if sequence_length is None:
@@ -63,17 +71,8 @@ def export_run(
     output.mkdir(parents=True, exist_ok=True)
     partial = output / f"partial-{uuid.uuid4().hex}"
     try:
-        _write_saved_model(run, partial, sequence_length)
-        extra = partial / EXTRA_ASSETS
-        extra.mkdir()
-        for name in (CONFIG_FILE, DATA_INFO_FILE, VOCABULARY_FILE):
-            shutil.copyfile(run.folder / name, extra / name)
-        about = {
-            "step": run.checkpoint.step,
-            "trained_sequence_length": run.trained_sequence_length,
-            "sequence_length": sequence_length,
-        }
-        (extra / EXPORT_FILE).write_text(json.dumps(about, indent=2) + "\n")
+        _write_version(run, partial, sequence_length, with_generator)
+        write_shared_files(output)
         version = output / str(1 + max(_versions(output), default=0))
         partial.rename(version)
     except BaseException:
@@ -86,22 +85,23 @@ def _versions(output: Path) -> list[int]:
     return [int(path.name) for path in output.iterdir() if path.name.isdigit()]
 
 
-def _write_saved_model(run: SavedRun, folder: Path, sequence_length: int) -> None:
-    served = ServedDiscriminator(
+def _write_version(
+    run: SavedRun, folder: Path, sequence_length: int, with_generator: bool
+) -> None:
+    text = ServedText(Tokenizer(run.vocabulary, run.info.tokenizer), sequence_length)
+    served = ServedNetwork(
         run.discriminator,
-        Tokenizer(run.vocabulary, run.info.tokenizer),
-        sequence_length,
+        text,
+        tells_energies=run.config.train.objective == "electric",
     )
+    signatures, networks = served.signatures(), [run.discriminator]
+    if with_generator:
+        signatures |= ServedCorruption(run, served).signatures()
+        networks.append(run.objective.networks["generator"])
     # Keras' ExportArchive would write every weight twice.
     module = tf.Module()
-    module.weights = [variable.value for variable in run.discriminator.variables]
-    text = tf.TensorSpec([None], tf.string, "text")
-    tokens = [tf.TensorSpec([None, None], tf.int32, name) for name in TOKEN_NAMES]
-    tf.saved_model.save(
-        module,
-        str(folder),
-        signatures={
-            "serving_default": tf.function(served.from_text, input_signature=[text]),
-            "tokens": tf.function(served.from_tokens, input_signature=tokens),
-        },
-    )
+    module.weights = [v.value for network in networks for v in network.variables]
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    check_portable_ops(folder)
+    write_batching_file(folder)
+    write_extra_assets(run, text, signatures, folder, with_generator=with_generator)

@@ -17,10 +17,19 @@ from electra_keras.errors import UsageError
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """What the model says of one text: one probability per token."""
+    """What the model says of one text, token by token.
+
+    Attributes:
+        tokens: Word pieces, with [CLS] and [SEP].
+        replaced_probabilities: One per token.
+        starts: First character of each token in the text, in code points.
+        ends: The character after its last.
+    """
 
     tokens: tuple[str, ...]
     replaced_probabilities: tuple[float, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
 
 
 def predict(model: str | Path, texts: Sequence[str]) -> list[Prediction]:
@@ -50,25 +59,21 @@ def predict(model: str | Path, texts: Sequence[str]) -> list[Prediction]:
             fix="Check --model.",
         )
     signature = signatures["serving_default"]
-    answer = signature(text=tf.constant(list(texts), tf.string))
+    # A shell may pass bytes that are not UTF-8.
+    given = [text.encode("utf-8", "surrogateescape") for text in texts]
+    answer = signature(text=tf.constant(given, tf.string))
     if "replaced_probability" not in answer:
         raise UsageError(
             f"{model} was trained to predict tokens and tells no replaced ones",
             expected="a discriminator, such as train.objective=electra gives",
-            fix="Use its embeddings, which TF Serving returns.",
+            fix="Use its mean_embedding, which TF Serving returns.",
         )
+    names = ("tokens", "replaced_probability", "token_starts", "token_ends")
+    columns = [answer[name].numpy().tolist() for name in names]
+    lengths = answer["padding_mask"].numpy().sum(axis=1)
     predictions = []
-    for tokens, mask, probabilities in zip(
-        answer["tokens"].numpy(),
-        answer["padding_mask"].numpy(),
-        answer["replaced_probability"].numpy(),
-        strict=True,
-    ):
-        length = int(mask.sum())
-        predictions.append(
-            Prediction(
-                tuple(token.decode() for token in tokens[:length]),
-                tuple(float(value) for value in probabilities[:length]),
-            )
-        )
+    for length, *row in zip(lengths, *columns, strict=True):
+        tokens, probabilities, starts, ends = (tuple(x[:length]) for x in row)
+        texts_of_tokens = tuple(token.decode() for token in tokens)
+        predictions.append(Prediction(texts_of_tokens, probabilities, starts, ends))
     return predictions

@@ -1,65 +1,77 @@
 """What the SavedModel answers: text in, or token ids in.
 
-Reads a trained discriminator and its tokenizer, feeds `export.py`. Only ops
-that stock TF Serving links are used.
+Reads a trained network and its text side, `served_text.py`; feeds `export.py`.
+The batch is the first dimension of every input and output. Only ops that stock
+TF Serving links are used; `portable_ops.py` sees to it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
-from electra_keras.data.tokenizer import Tokenizer
+from electra_keras.serving.served_text import TOKEN_NAMES, ServedText, Tensors
 
-TOKEN_NAMES = ("token_ids", "segment_ids", "padding_mask")
+_TEXT = tf.TensorSpec([None], tf.string, "text")
+_TOKENS = tuple(tf.TensorSpec([None, None], tf.int32, name) for name in TOKEN_NAMES)
 
 
-class ServedDiscriminator:
+class ServedNetwork:
     """The signatures of the SavedModel.
 
     Args:
         discriminator: From `models/networks.py`, float32, no strategy.
-        tokenizer: The one the training data were made with.
-        sequence_length: Longer rows are cut, by default at what was trained,
-            since later rows of the position table know nothing.
+        text: Makes its rows. Longer ones are cut, by default at what was
+            trained, since later rows of the position table know nothing.
+        tells_energies: Its logits are energies, as Electric trains them.
     """
 
     def __init__(
-        self, discriminator: keras.Model, tokenizer: Tokenizer, sequence_length: int
-    ):
+        self, discriminator: keras.Model, text: ServedText, *, tells_energies: bool
+    ) -> None:
         self.discriminator = discriminator
-        self.tokenizer = tokenizer
-        self.sequence_length = sequence_length
+        self.text = text
+        self.tells_energies = tells_energies
+        special = text.tokenizer.vocabulary.special_token_ids.values()
+        self._special_token_ids = tf.constant(list(special), tf.int32)
 
-    def from_text(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+    @property
+    def tells_replaced(self) -> bool:
+        """Whether it has a head for replaced tokens, or predicts tokens only."""
+        return "replaced_logits" in self.discriminator.output
+
+    def signatures(self) -> dict[str, Callable[..., Tensors]]:
+        """Lists the functions of the SavedModel by name."""
+        functions = {
+            "serving_default": tf.function(self.from_text, [_TEXT]),
+            "tokenize": tf.function(self.text.tokenize, [_TEXT]),
+            "tokens": tf.function(self.from_tokens, _TOKENS),
+            "hidden_states": tf.function(self.hidden_states, _TOKENS),
+        }
+        if self.tells_replaced:
+            functions["score"] = tf.function(self.score, [_TEXT])
+        return functions
+
+    def from_text(self, text: tf.Tensor) -> Tensors:
         """Answers for raw text.
 
         Args:
             text: string (B,), UTF-8.
 
-        Returns: with S the longest row of the batch
-            `tokens` string (B, S), "" where padded; `padding_mask` int32
-            (B, S); and what `from_tokens` gives: `embeddings` float32
-            (B, S, H), the last hidden states, and `replaced_probability`.
+        Returns:
+            `tokens`, `token_starts`, `token_ends`, `padding_mask` of
+            `ServedText.tokenize`, and what `from_tokens` gives.
         """
-        ids = self.tokenizer.vocabulary.special_token_ids
-        pieces = self.tokenizer.tokenize(text)[:, : self.sequence_length - 2]
-        edge = tf.ones_like(text, tf.int32)[:, tf.newaxis]
-        rows = tf.concat([edge * ids["[CLS]"], pieces, edge * ids["[SEP]"]], axis=1)
-        lengths = rows.row_lengths()
-        token_ids = rows.to_tensor(default_value=ids["[PAD]"])
-        padding_mask = tf.sequence_mask(lengths, dtype=tf.int32)
-        entries = tf.constant(self.tokenizer.vocabulary.entries)
-        answer = self.from_tokens(token_ids, tf.zeros_like(token_ids), padding_mask)
-        return {
-            "tokens": tf.where(padding_mask > 0, tf.gather(entries, token_ids), ""),
-            "padding_mask": padding_mask,
-            **answer,
-        }
+        rows = self.text.tokenize(text)
+        answer = self.from_tokens(*(rows[name] for name in TOKEN_NAMES))
+        names = ("tokens", "token_starts", "token_ends", "padding_mask")
+        return {**{name: rows[name] for name in names}, **answer}
 
     def from_tokens(
         self, token_ids: tf.Tensor, segment_ids: tf.Tensor, padding_mask: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
+    ) -> Tensors:
         """Answers for token ids.
 
         Args:
@@ -68,22 +80,75 @@ class ServedDiscriminator:
             padding_mask: int32 (B, S).
 
         Returns: with S at most `sequence_length`
-            `embeddings` float32 (B, S, H); `replaced_probability` float32 (B, S),
-            0 where padded, unless the network was trained to predict tokens and
-            has no head for it.
+            `replaced_probability` float32 (B, S), 0 where padded, unless the
+            network was trained to predict tokens and has no head for it;
+            `mean_embedding` float32 (B, H), the mean of the last hidden states
+            over `padding_mask`, and `cls_embedding` float32 (B, H), the first.
         """
-        padding_mask = padding_mask[:, : self.sequence_length]
-        outputs = self.discriminator(
-            {
-                "token_ids": token_ids[:, : self.sequence_length],
-                "segment_ids": segment_ids[:, : self.sequence_length],
-                "padding_mask": padding_mask,
-            },
-            training=False,
-        )
-        answer = {"embeddings": outputs["hidden_states"]}
-        if "replaced_logits" in outputs:
+        outputs, is_real = self._run(token_ids, segment_ids, padding_mask)
+        states = outputs["hidden_states"]
+        weight = is_real / tf.maximum(tf.reduce_sum(is_real, 1, keepdims=True), 1.0)
+        answer = {
+            "mean_embedding": tf.reduce_sum(states * weight[..., tf.newaxis], axis=1),
+            "cls_embedding": states[:, 0],
+        }
+        if self.tells_replaced:
             probability = tf.sigmoid(outputs["replaced_logits"])
-            is_real = tf.cast(padding_mask, tf.float32)
             answer["replaced_probability"] = probability * is_real
         return answer
+
+    def hidden_states(
+        self, token_ids: tf.Tensor, segment_ids: tf.Tensor, padding_mask: tf.Tensor
+    ) -> Tensors:
+        """Gives the last hidden states.
+
+        Apart from the other answers, since S x H numbers a text would be nearly
+        all of them.
+
+        Args:
+            token_ids: As for `from_tokens`.
+            segment_ids: As there.
+            padding_mask: As there.
+
+        Returns:
+            `hidden_states` float32 (B, S, H).
+        """
+        outputs, _ = self._run(token_ids, segment_ids, padding_mask)
+        return {"hidden_states": outputs["hidden_states"]}
+
+    def score(self, text: tf.Tensor) -> Tensors:
+        """Says how natural each text is.
+
+        Args:
+            text: string (B,), UTF-8.
+
+        Returns:
+            `naturalness` float32 (B,), nats, a mean over word pieces other than
+            [UNK]: of log(1 - replaced probability), 0 at most; of Electric
+            minus the energy, an estimate of log p(token | the others) that
+            nothing has normalised. 0 where there is no such piece.
+        """
+        rows = self.text.tokenize(text)
+        outputs, is_real = self._run(*(rows[name] for name in TOKEN_NAMES))
+        is_special = tf.reduce_any(
+            rows["token_ids"][..., tf.newaxis] == self._special_token_ids, axis=-1
+        )
+        weight = tf.where(is_special, 0.0, is_real)
+        logits = outputs["replaced_logits"]
+        said = -logits if self.tells_energies else -tf.nn.softplus(logits)
+        count = tf.maximum(tf.reduce_sum(weight, axis=1), 1.0)
+        return {"naturalness": tf.reduce_sum(said * weight, axis=1) / count}
+
+    def _run(
+        self, token_ids: tf.Tensor, segment_ids: tf.Tensor, padding_mask: tf.Tensor
+    ) -> tuple[Tensors, tf.Tensor]:
+        """The network's outputs, and 1 where a token is real: float32 (B, S)."""
+        longest = self.text.sequence_length
+        padding_mask = padding_mask[:, :longest]
+        inputs = {
+            "token_ids": token_ids[:, :longest],
+            "segment_ids": segment_ids[:, :longest],
+            "padding_mask": padding_mask,
+        }
+        outputs = self.discriminator(inputs, training=False)
+        return outputs, tf.cast(padding_mask, tf.float32)
