@@ -49,8 +49,6 @@ _CONTROLS = ["\0", "\x01", "\x07", "\x1b", "\x7f", "\x85", "\u2028", "\ufffe", "
 _SPACES = [" ", "\t", "\n", "\r\n", "\n\n", "\u3000", "\xa0", "\u200b", "\u3164"]
 _SPECIAL = ["[CLS]", "[SEP]", "[MASK]", "[PAD]", "[UNK]", "##가", "[unused0]"]
 
-Choose = Callable[[Sequence[str], int], str]
-
 
 def make_string(kind: str, draw: random.Random) -> bytes:
     """Makes a string of a kind.

@@ -62,6 +62,11 @@ CONSOLE = {
     "make test": "would run itself; `.ci/run` runs it; Makefile targets checked",
     ".ci/run": "would run itself; it is what continuous integration runs",
     "docker run": "no server binary here; the SavedModel is loaded instead",
+    "docker compose": "no Docker engine here; test_server_files.py reads the file",
+    "cd runs/readme/model": "the folder of the next command",
+    "python -m electra_keras.export": "the README's walk runs it",
+    "python examples/grpc_client.py": "no server here; test_serving_messages.py has it "
+    "talk to a stand-in",
     "curl": "no server here; the body is put to the SavedModel's signature",
     "tensorboard --logdir": "does not end; --version runs and the logs exist",
     "cp configs/": "the reader changes the copy; every config is loaded by a test",

@@ -3,5 +3,5 @@
 Comes in: a run folder.
 Goes out: `DIR/<version>/`, a SavedModel for TF Serving: text in, replaced
 probability and embedding per token out; and token ids in.
-Start reading: `signatures.py`, `export.py`, then `display.py`.
+Start reading: `signatures.py`, `served_text.py`, `export.py`, then `display.py`.
 """

@@ -195,34 +195,8 @@ class GraphNormalizer:
         is_other = composed != strings
         others = tf.strings.unicode_decode(tf.boolean_mask(composed, is_other), "UTF-8")
 
-        # Each character that stays is one, a changed group is as many as it became.
-        changed = tf.boolean_mask(tf.where(may_change), is_other)
-        group_count = tf.shape(first, tf.int64)
-        ones = tf.ones_like(changed[:, 0], tf.int32)
-        is_changed = tf.scatter_nd(changed, ones, group_count) > 0
-        stays = ~tf.gather(is_changed, group)
-        begin = tf.gather(first, changed[:, 0])
-        new_size = tf.cast(others.row_lengths(), tf.int32)
-        count = tf.cast(stays, tf.int32) + tf.scatter_nd(
-            begin[:, tf.newaxis], new_size, tf.shape(codes)
-        )
-        place = tf.cumsum(count, exclusive=True)
-        new_begin = tf.gather(place, begin)
-        into = [
-            tf.boolean_mask(place, stays),
-            tf.ragged.range(new_begin, new_begin + new_size).flat_values,
-        ]
-        rows = others.value_rowids()
-        last = begin + tf.gather(size, changed[:, 0]) - 1
-        kept = tf.boolean_mask(places, stays)
-        return tuple(
-            tf.dynamic_stitch(into, values)
-            for values in (
-                [tf.boolean_mask(codes, stays), others.flat_values],
-                [kept, tf.gather(tf.gather(places, begin), rows)],
-                [kept + 1, tf.gather(tf.gather(places, last) + 1, rows)],
-            )
-        )
+        changed = tf.boolean_mask(tf.where(may_change)[:, 0], is_other)
+        return _splice(codes, places, first, size, changed, others)
 
 
 def _make_table() -> np.ndarray:
@@ -242,6 +216,52 @@ def _count(flags: tf.Tensor) -> tf.Tensor:
 def _keep(is_kept: tf.Tensor, *values: tf.Tensor) -> list[tf.Tensor]:
     where = tf.where(is_kept)[:, 0]
     return [tf.gather(value, where) for value in values]
+
+
+def _splice(
+    codes: tf.Tensor,
+    places: tf.Tensor,
+    first: tf.Tensor,
+    size: tf.Tensor,
+    changed: tf.Tensor,
+    others: tf.RaggedTensor,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Puts other characters in the place of some groups.
+
+    Args:
+        codes: int32 (C,).
+        places: int32 (C,), in the original.
+        first: int32 (G,), where each group begins; they cover all characters.
+        size: int32 (G,), its characters.
+        changed: int64 (K,), ascending, which groups.
+        others: int32 ragged (K, characters), what they become.
+
+    Returns:
+        Codes, starts and ends, int32 (C',).
+    """
+    begin, old_size = tf.gather(first, changed), tf.gather(size, changed)
+    inside = tf.ragged.range(begin, begin + old_size).flat_values[:, tf.newaxis]
+    ones = tf.ones_like(inside[:, 0])
+    stays = tf.scatter_nd(inside, ones, tf.shape(codes)) == 0
+    # A character that stays is one, a changed group as many as it became.
+    new_size = tf.cast(others.row_lengths(), tf.int32)
+    count = tf.cast(stays, tf.int32) + tf.scatter_nd(
+        begin[:, tf.newaxis], new_size, tf.shape(codes)
+    )
+    place = tf.cumsum(count, exclusive=True)
+    new_begin = tf.gather(place, begin)
+    into = [
+        tf.boolean_mask(place, stays),
+        tf.ragged.range(new_begin, new_begin + new_size).flat_values,
+    ]
+    kept, rows = tf.boolean_mask(places, stays), others.value_rowids()
+    starts = tf.gather(places, begin)
+    ends = tf.gather(places, begin + old_size - 1) + 1
+    return (
+        tf.dynamic_stitch(into, [tf.boolean_mask(codes, stays), others.flat_values]),
+        tf.dynamic_stitch(into, [kept, tf.gather(starts, rows)]),
+        tf.dynamic_stitch(into, [kept + 1, tf.gather(ends, rows)]),
+    )
 
 
 def _encode(
