@@ -289,16 +289,6 @@ def test_port_in_use_is_told(app: DemoApplication) -> None:
         open_server(app, "127.0.0.1", 65536)
 
 
-def test_folders_that_are_no_model_are_told(tmp_path: Path, folder: Path) -> None:
-    with pytest.raises(UsageError, match="the version number belongs to it"):
-        ShownModel.load(folder)
-    import tensorflow as tf
-
-    tf.saved_model.save(tf.Module(), str(tmp_path / "other"))
-    with pytest.raises(UsageError, match=r"answers \[\]; expected also .*token_ends"):
-        ShownModel.load(tmp_path / "other")
-
-
 def test_command_serves_until_interrupted(folder: Path) -> None:
     command = [sys.executable, "-m", "electra_keras.demo", "--port=0"]
     process = subprocess.Popen(

@@ -188,8 +188,3 @@ def test_output_that_is_a_file_is_refused(run: SavedRun, tmp_path: Path) -> None
     (tmp_path / "models").write_text("")
     with pytest.raises(UsageError, match="models is a file; expected a folder"):
         export_run(run, tmp_path / "models")
-
-
-def test_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no SavedModel in .*; expected"):
-        predict(tmp_path, ["a"])

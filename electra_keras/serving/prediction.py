@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import tensorflow as tf
-import tensorflow_text  # noqa: F401  Registers the ops of the SavedModel.
 
-from electra_keras.errors import UsageError
+from electra_keras.serving.exported import load_exported
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,34 +39,12 @@ def predict(model: str | Path, texts: Sequence[str]) -> list[Prediction]:
         texts: Any text; long ones are cut at the trained length.
 
     Raises:
-        UsageError: `model` is no SavedModel of ours, or has no head that tells
-            replaced tokens.
+        UsageError: As `load_exported`.
     """
-    model = Path(model)
-    if not (model / "saved_model.pb").is_file():
-        raise UsageError(
-            f"no SavedModel in {model}",
-            expected="a version folder written by electra_keras.export, such as "
-            "models/reviews/1",
-            fix="Check --model; the version number belongs to it.",
-        )
-    signatures = tf.saved_model.load(str(model)).signatures
-    if "serving_default" not in signatures:
-        raise UsageError(
-            f"{model} has signatures {sorted(signatures)}",
-            expected="serving_default, as electra_keras.export writes it",
-            fix="Check --model.",
-        )
-    signature = signatures["serving_default"]
+    loaded = load_exported(model)
     # A shell may pass bytes that are not UTF-8.
     given = [text.encode("utf-8", "surrogateescape") for text in texts]
-    answer = signature(text=tf.constant(given, tf.string))
-    if "replaced_probability" not in answer:
-        raise UsageError(
-            f"{model} was trained to predict tokens and tells no replaced ones",
-            expected="a discriminator, such as train.objective=electra gives",
-            fix="Use its mean_embedding, which TF Serving returns.",
-        )
+    answer = loaded.signatures["serving_default"](text=tf.constant(given, tf.string))
     names = ("tokens", "replaced_probability", "token_starts", "token_ends")
     columns = [answer[name].numpy().tolist() for name in names]
     lengths = answer["padding_mask"].numpy().sum(axis=1)

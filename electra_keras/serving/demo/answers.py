@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_text  # noqa: F401  Registers the ops of the SavedModel.
 
 from electra_keras.data.info import VOCABULARY_FILE
 from electra_keras.data.vocabulary import Vocabulary
 from electra_keras.errors import UsageError
 from electra_keras.serving.demo.pieces import Piece, cut_pieces, show_token
+from electra_keras.serving.exported import load_exported
 
 _ABOUT = Path("assets.extra") / "export.json"
 _VOCABULARY = Path("assets.extra") / VOCABULARY_FILE
@@ -49,28 +49,10 @@ class ShownModel:
             folder: Such as `models/reviews/1`.
 
         Raises:
-            UsageError: It is no SavedModel of ours, or it was trained to
-                predict tokens and tells no replaced ones.
+            UsageError: As `load_exported`.
         """
         folder = Path(folder)
-        if not (folder / "saved_model.pb").is_file():
-            raise UsageError(
-                f"no SavedModel in {folder}",
-                expected="a version folder written by electra_keras.export, such as "
-                "models/reviews/1",
-                fix="Check the path; the version number belongs to it.",
-            )
-        loaded = tf.saved_model.load(str(folder))
-        needed = {"token_starts", "token_ends", "replaced_probability"}
-        signature = loaded.signatures.get("serving_default")
-        received = set(signature.structured_outputs) if signature else set()
-        if not needed <= received:
-            raise UsageError(
-                f"serving_default of {folder} answers {sorted(received)}",
-                expected=f"also {sorted(needed - received)}",
-                fix="Export a discriminator, such as train.objective=electra gives, "
-                "with this version of electra_keras.export.",
-            )
+        loaded = load_exported(folder)
         about = folder / _ABOUT
         length = json.loads(about.read_text("utf-8")) if about.is_file() else {}
         file = folder / _VOCABULARY
