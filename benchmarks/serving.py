@@ -10,8 +10,9 @@ time as trained ones.
     session       what TensorFlow Serving runs: Session::Run of the signature `tokens`
     Python call   the same signature loaded by `tf.saved_model.load`
     text          session, `serving_default` for texts that give the same rows
-    start         seconds from loading to the first answer for a text, after
-                  TensorFlow and tensorflow-text are imported; by Session
+    LiteRT int8   the file that `--litert=int8` of export adds, ids in
+    start         seconds from loading to the first answer, after TensorFlow and
+                  tensorflow-text are imported; of PyTorch without weights to load
     of the roof   matrix products of the rows, against the speed of one large product
                   of float32 matrices in the same process
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import operator
 import os
 import statistics
 import subprocess
@@ -41,7 +43,8 @@ _ROOF_SIZE = 2048  # Rows and columns of the large matrices.
 _SHORT_TOKENS = 32
 _SHORT_CALLS = 200
 _NAMES = ("token_ids", "segment_ids", "padding_mask")
-CONTENDERS = (_BASE, "Python call", "text")
+_LITERT = "LiteRT int8"
+CONTENDERS = (_BASE, "Python call", "text", _LITERT)
 Ask = Callable[[Any], Any]
 
 
@@ -83,6 +86,19 @@ def open_function(options: argparse.Namespace) -> Ask:
     return ask
 
 
+def open_litert(options: argparse.Namespace) -> Ask:
+    """Loads the model of `--litert=int8`."""
+    import tensorflow as tf
+    from serving_model import LITERT_FORM
+
+    name = f"assets.extra/model_{LITERT_FORM}.tflite"
+    interpreter = tf.lite.Interpreter(
+        f"{options.model}/{name}", num_threads=options.threads or os.cpu_count()
+    )
+    ask = interpreter.get_signature_runner("tokens")
+    return lambda values: ask(**dict(zip(_NAMES, values, strict=True)))
+
+
 def work(options: argparse.Namespace) -> dict[str, float]:
     """Asks one contender in this process; its numbers by name."""
     from electra_keras.command_line import import_tensorflow_quietly
@@ -105,6 +121,8 @@ def work(options: argparse.Namespace) -> dict[str, float]:
         long, short = [given["texts"]], [given["short_texts"]]
     elif options.worker == "Python call":
         ask = open_function(options)
+    elif options.worker == _LITERT:
+        ask = open_litert(options)
     else:
         ask = open_session(options, "tokens", _NAMES)
     ask(short)
@@ -141,7 +159,6 @@ def prepare(folder: Path, rows: int) -> list[str]:
 
     import_tensorflow_quietly()
     import tensorflow as tf
-
     from serving_model import ROW_TOKENS, export_model
 
     version, texts = export_model(folder)
@@ -184,33 +201,33 @@ def make_table(options: argparse.Namespace, turns: list[dict[str, Any]]) -> Tabl
     )
     flops = forward_flops(options.rows, 128)
 
-    def median(of: Callable[[dict[str, Any]], float]) -> float:
-        return statistics.median(of(turn) for turn in turns)
+    def median(of: Callable[[dict[str, Any]], float], name: str) -> float:
+        return statistics.median(of(turn[name]) for turn in turns)
 
     def speed(name: str, base: str, key: str) -> str:
         if base not in turns[0]:
             return "-"
-        return f"{median(lambda turn: turn[base][key] / turn[name][key]):.2f}"
+        ratios = [turn[base][key] / turn[name][key] for turn in turns]
+        return f"{statistics.median(ratios):.2f}"
 
     for name in turns[0]:
-        mine = {
-            key: median(lambda turn, key=key: turn[name][key]) for key in turns[0][name]
-        }
-        roof = median(
-            lambda turn: flops / turn[name]["long_secs"] / turn[name]["roof_flops"]
+        long, short, p99, start = (
+            median(operator.itemgetter(key), name)
+            for key in ("long_secs", "short_secs", "short_p99_secs", "start_secs")
         )
+        roof = median(lambda row: flops / row["long_secs"] / row["roof_flops"], name)
         table.add_row(
             name,
-            f"{1e3 * mine['long_secs']:.0f}",
-            f"{options.rows * 128 / mine['long_secs']:,.0f}",
+            f"{1e3 * long:.0f}",
+            f"{options.rows * 128 / long:,.0f}",
             speed(name, _BASE, "long_secs"),
             speed(name, _PEER, "long_secs"),
             f"{roof:.0%}",
-            f"{1e3 * mine['short_secs']:.1f}",
-            f"{1e3 * mine['short_p99_secs']:.1f}",
+            f"{1e3 * short:.1f}",
+            f"{1e3 * p99:.1f}",
             speed(name, _BASE, "short_secs"),
             speed(name, _PEER, "short_secs"),
-            f"{mine['start_secs']:.2f}",
+            f"{start:.2f}",
         )
     return table
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 VOCABULARY_SIZE = 30_522
 ROW_TOKENS = 128
+LITERT_FORM = "int8"
 _KOREAN = "가나다라마바사아자차하고노도로모은는이를에한국어말글저녁친구커피"
-_ENGLISH = "ba be bi co de er fa ing la lo ma ne on pra re sa ta ter un vo".split()
+_ENGLISH = ("ba", "bi", "co", "de", "er", "fa", "ing", "lo", "ne", "on", "pra", "ter")
 
 
 def make_entries(special: tuple[str, ...]) -> tuple[str, ...]:
@@ -95,5 +96,5 @@ def export_model(folder: Path) -> tuple[Path, list[str]]:
     (run.folder / CONFIG_FILE).write_text(plan.config.to_yaml(), "utf-8")
     (run.folder / DATA_INFO_FILE).write_text(info.to_json(), "utf-8")
     (run.folder / VOCABULARY_FILE).write_text(vocabulary.text(), "utf-8")
-    version = export_run(run, folder / "model")
+    version = export_run(run, folder / "model", litert=LITERT_FORM)
     return version, make_texts(vocabulary.entries, 32)

@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from electra_keras.data.tokenizer import Tokenizer
 from electra_keras.errors import UsageError
-from electra_keras.serving.extra_assets import write_extra_assets
+from electra_keras.serving.extra_assets import EXTRA_ASSETS, write_extra_assets
+from electra_keras.serving.litert import convert_to_litert, litert_file
 from electra_keras.serving.portable_ops import check_portable_ops
 from electra_keras.serving.served_corruption import ServedCorruption
 from electra_keras.serving.served_text import ServedText
@@ -32,6 +33,7 @@ def export_run(
     *,
     sequence_length: int | None = None,
     with_generator: bool = False,
+    litert: str | None = None,
 ) -> Path:
     """Writes the next version below `output`.
 
@@ -42,6 +44,7 @@ def export_run(
         sequence_length: Tokens at which rows are cut. None: the length that the
             weights were trained on.
         with_generator: Adds the generator and the signature `corrupt`.
+        litert: Adds `assets.extra/model_<form>.tflite`, see `litert.py`; None: not.
 
     Returns:
         The version's folder.
@@ -72,6 +75,9 @@ def export_run(
     partial = output / f"partial-{uuid.uuid4().hex}"
     try:
         _write_version(run, partial, sequence_length, with_generator)
+        if litert is not None:
+            model = convert_to_litert(partial, litert)
+            (partial / EXTRA_ASSETS / litert_file(litert)).write_bytes(model)
         write_shared_files(output)
         version = output / str(1 + max(_versions(output), default=0))
         partial.rename(version)
