@@ -12,6 +12,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from electra_keras.serving.half_weights import HalfWeights
 from electra_keras.serving.served_text import TOKEN_NAMES, ServedText, Tensors
 
 _TEXT = tf.TensorSpec([None], tf.string, "text")
@@ -29,7 +30,11 @@ class ServedNetwork:
     """
 
     def __init__(
-        self, discriminator: keras.Model, text: ServedText, *, tells_energies: bool
+        self,
+        discriminator: keras.Model | HalfWeights,
+        text: ServedText,
+        *,
+        tells_energies: bool,
     ) -> None:
         self.discriminator = discriminator
         self.text = text
