@@ -48,6 +48,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="add the generator and the signature corrupt, for demonstrations",
     )
+    parser.add_argument(
+        "--litert",
+        choices=("float32", "float16", "int8"),
+        help="add assets.extra/model_<form>.tflite: the signature tokens for LiteRT",
+    )
+    parser.add_argument(
+        "--weights",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="how they are kept; bfloat16 takes half the size",
+    )
     return run_command(parser, _export, argv)
 
 
@@ -61,6 +72,8 @@ def _export(options: argparse.Namespace) -> None:
         options.output,
         sequence_length=options.sequence_length,
         with_generator=options.with_generator,
+        litert=options.litert,
+        weights=options.weights,
     )
     size = sum(path.stat().st_size for path in version.rglob("*") if path.is_file())
     print(

@@ -113,7 +113,9 @@ class Encoder(keras.layers.Layer):
         """What hides tokens: float32 (B, 1, 1, S), with blocks (B, 1, S, S)."""
         if block_ids is None:
             is_hidden = 1.0 - tf.cast(padding_mask, tf.float32)
-            return (is_hidden * HIDDEN_BIAS)[:, tf.newaxis, tf.newaxis, :]
+            # Not `tf.newaxis`: LiteRT has no slices that add axes.
+            bias = tf.expand_dims(is_hidden * HIDDEN_BIAS, axis=1)
+            return tf.expand_dims(bias, axis=1)
         is_hidden = 1.0 - tf.cast(is_same_block(block_ids), tf.float32)
         return (is_hidden * HIDDEN_BIAS)[:, tf.newaxis]
 

@@ -83,7 +83,8 @@ def gelu(x):
         density = tf.exp(-0.5 * tf.square(x)) * tf.cast(_DENSITY_AT_0, x.dtype)
         return upstream * (_normal_cdf(x) + x * density)
 
-    return x * _normal_cdf(x), gradient
+    # As converters to LiteRT know it; halves are exact, so it is x * _normal_cdf(x).
+    return (0.5 * x) * (1.0 + _erf_of_half(x)), gradient
 
 
 def drop(x, keep, rate: float):
@@ -123,7 +124,11 @@ def _scale_kept(x, keep, rate):
 
 
 def _normal_cdf(x):
-    return 0.5 * (1.0 + tf.math.erf(x * tf.cast(math.sqrt(0.5), x.dtype)))
+    return 0.5 * (1.0 + _erf_of_half(x))
+
+
+def _erf_of_half(x):
+    return tf.math.erf(x * tf.cast(math.sqrt(0.5), x.dtype))
 
 
 def _sum_rows(x):

@@ -14,7 +14,9 @@ import tensorflow as tf
 
 from electra_keras.data.tokenizer import Tokenizer
 from electra_keras.errors import UsageError
-from electra_keras.serving.extra_assets import write_extra_assets
+from electra_keras.serving.extra_assets import EXTRA_ASSETS, write_extra_assets
+from electra_keras.serving.half_weights import HalfWeights
+from electra_keras.serving.litert import convert_to_litert, litert_file
 from electra_keras.serving.portable_ops import check_portable_ops
 from electra_keras.serving.served_corruption import ServedCorruption
 from electra_keras.serving.served_text import ServedText
@@ -22,6 +24,7 @@ from electra_keras.serving.server_files import write_batching_file, write_shared
 from electra_keras.serving.signatures import ServedNetwork
 from electra_keras.training.saved_run import SavedRun
 
+WEIGHTS = ("float32", "bfloat16")
 # [CLS], a token, [SEP].
 _SHORTEST_ROW = 3
 
@@ -32,6 +35,8 @@ def export_run(
     *,
     sequence_length: int | None = None,
     with_generator: bool = False,
+    litert: str | None = None,
+    weights: str = "float32",
 ) -> Path:
     """Writes the next version below `output`.
 
@@ -42,13 +47,16 @@ def export_run(
         sequence_length: Tokens at which rows are cut. None: the length that the
             weights were trained on.
         with_generator: Adds the generator and the signature `corrupt`.
+        litert: Adds `assets.extra/model_<form>.tflite`, see `litert.py`; None: not.
+        weights: "float32", or "bfloat16" for half the size: see `half_weights.py`.
+            Without generator and LiteRT.
 
     Returns:
         The version's folder.
 
     Raises:
-        UsageError: `output` is a file, there is no position for every token, or
-            no generator.
+        UsageError: `output` is a file, there is no position for every token, no
+            generator, no such form, or two of them do not go together.
         ElectraError: TF Serving could not run the graph.
     """
     output = Path(output)
@@ -68,10 +76,14 @@ def export_run(
             expected="a folder for the model's versions",
             fix="Choose another --output.",
         )
+    _check_weights(weights, litert=litert is not None, with_generator=with_generator)
     output.mkdir(parents=True, exist_ok=True)
     partial = output / f"partial-{uuid.uuid4().hex}"
     try:
-        _write_version(run, partial, sequence_length, with_generator)
+        _write_version(run, partial, sequence_length, with_generator, weights)
+        if litert is not None:
+            model = convert_to_litert(partial, litert)
+            (partial / EXTRA_ASSETS / litert_file(litert)).write_bytes(model)
         write_shared_files(output)
         version = output / str(1 + max(_versions(output), default=0))
         partial.rename(version)
@@ -81,26 +93,52 @@ def export_run(
     return version
 
 
+def _check_weights(weights: str, *, litert: bool, with_generator: bool) -> None:
+    if weights not in WEIGHTS:
+        raise UsageError(
+            f"--weights={weights}", expected=" or ".join(WEIGHTS), fix="Choose one."
+        )
+    others = {"--litert": litert, "--with_generator": with_generator}
+    for flag, given in others.items():
+        if weights != "float32" and given:
+            raise UsageError(
+                f"--weights={weights} with {flag}",
+                expected="one of them",
+                fix="Export twice: a version each.",
+            )
+
+
 def _versions(output: Path) -> list[int]:
     return [int(path.name) for path in output.iterdir() if path.name.isdigit()]
 
 
 def _write_version(
-    run: SavedRun, folder: Path, sequence_length: int, with_generator: bool
+    run: SavedRun,
+    folder: Path,
+    sequence_length: int,
+    with_generator: bool,
+    weights: str,
 ) -> None:
     text = ServedText(Tokenizer(run.vocabulary, run.info.tokenizer), sequence_length)
+    network = run.discriminator
+    if weights == "bfloat16":
+        network = HalfWeights(network)
     served = ServedNetwork(
-        run.discriminator,
+        network,
         text,
         tells_energies=run.config.train.objective == "electric",
     )
-    signatures, networks = served.signatures(), [run.discriminator]
+    signatures, networks = served.signatures(), [network]
     if with_generator:
         signatures |= ServedCorruption(run, served).signatures()
         networks.append(run.objective.networks["generator"])
     # Keras' ExportArchive would write every weight twice.
     module = tf.Module()
-    module.weights = [v.value for network in networks for v in network.variables]
+    module.weights = [
+        v if isinstance(v, tf.Variable) else v.value
+        for network in networks
+        for v in network.variables
+    ]
     tf.saved_model.save(module, str(folder), signatures=signatures)
     check_portable_ops(folder)
     write_batching_file(folder)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from electra_keras.serving.half_weights import HalfWeights
 from electra_keras.serving.served_text import TOKEN_NAMES, ServedText, Tensors
 
 _TEXT = tf.TensorSpec([None], tf.string, "text")
@@ -29,13 +30,21 @@ class ServedNetwork:
     """
 
     def __init__(
-        self, discriminator: keras.Model, text: ServedText, *, tells_energies: bool
+        self,
+        discriminator: keras.Model | HalfWeights,
+        text: ServedText,
+        *,
+        tells_energies: bool,
     ) -> None:
         self.discriminator = discriminator
         self.text = text
         self.tells_energies = tells_energies
         special = text.tokenizer.vocabulary.special_token_ids.values()
         self._special_token_ids = tf.constant(list(special), tf.int32)
+        # Functions of their own: the graph holds each once, not once a signature,
+        # which halves the time that it takes to load.
+        self._tokenize = tf.function(text.tokenize, [_TEXT])
+        self._run = tf.function(self._run_network, _TOKENS)
 
     @property
     def tells_replaced(self) -> bool:
@@ -46,7 +55,7 @@ class ServedNetwork:
         """Lists the functions of the SavedModel by name."""
         functions = {
             "serving_default": tf.function(self.from_text, [_TEXT]),
-            "tokenize": tf.function(self.text.tokenize, [_TEXT]),
+            "tokenize": self._tokenize,
             "tokens": tf.function(self.from_tokens, _TOKENS),
             "hidden_states": tf.function(self.hidden_states, _TOKENS),
         }
@@ -64,7 +73,7 @@ class ServedNetwork:
             `tokens`, `token_starts`, `token_ends`, `padding_mask` of
             `ServedText.tokenize`, and what `from_tokens` gives.
         """
-        rows = self.text.tokenize(text)
+        rows = self._tokenize(text)
         answer = self.from_tokens(*(rows[name] for name in TOKEN_NAMES))
         names = ("tokens", "token_starts", "token_ends", "padding_mask")
         return {**{name: rows[name] for name in names}, **answer}
@@ -89,7 +98,7 @@ class ServedNetwork:
         states = outputs["hidden_states"]
         weight = is_real / tf.maximum(tf.reduce_sum(is_real, 1, keepdims=True), 1.0)
         answer = {
-            "mean_embedding": tf.reduce_sum(states * weight[..., tf.newaxis], axis=1),
+            "mean_embedding": tf.reduce_sum(states * tf.expand_dims(weight, -1), 1),
             "cls_embedding": states[:, 0],
         }
         if self.tells_replaced:
@@ -128,7 +137,7 @@ class ServedNetwork:
             minus the energy, an estimate of log p(token | the others) that
             nothing has normalised. 0 where there is no such piece.
         """
-        rows = self.text.tokenize(text)
+        rows = self._tokenize(text)
         outputs, is_real = self._run(*(rows[name] for name in TOKEN_NAMES))
         is_special = tf.reduce_any(
             rows["token_ids"][..., tf.newaxis] == self._special_token_ids, axis=-1
@@ -139,7 +148,7 @@ class ServedNetwork:
         count = tf.maximum(tf.reduce_sum(weight, axis=1), 1.0)
         return {"naturalness": tf.reduce_sum(said * weight, axis=1) / count}
 
-    def _run(
+    def _run_network(
         self, token_ids: tf.Tensor, segment_ids: tf.Tensor, padding_mask: tf.Tensor
     ) -> tuple[Tensors, tf.Tensor]:
         """The network's outputs, and 1 where a token is real: float32 (B, S)."""
