@@ -2,5 +2,6 @@
 
 Comes in: a file of `configs/tasks/`, labelled files, a tokenizer; predictions.
 Goes out: encoded rows as numpy arrays, lists of what was set aside, metrics.
-Start reading: `task_config.py`, `set_aside.py`, a `*_files.py`, then `metrics/`.
+Start reading: `task_config.py`, `set_aside.py`, a `*_files.py`, `encoding.py`,
+`tasks/`, then `metrics/`.
 """
