@@ -2,95 +2,105 @@
 
 from __future__ import annotations
 
-import itertools
+import unicodedata
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from beam_pipelines.encoding import encode_rows
-from beam_pipelines.packed_rows import PackedRows
-from electra_keras.data.features import encode_example
+from electra_keras.data.tokenizer import Tokenizer
+from electra_keras.data.vocabulary import SPECIAL_TOKENS, TokenizerConfig, Vocabulary
+from electra_keras.finetuning.encoding import PieceFinder, cut_pair, normalize_text
+from electra_keras.serving.served_text import ServedText
+
+# Ids from 5: 나 6, ##는 7.
+ENTRIES = (*SPECIAL_TOKENS, ".", "나", "##는", "각", "a", "##b", "é")
+TOKENIZER = Tokenizer(Vocabulary(ENTRIES))
 
 
-def make_rows(lengths: list[int], firsts: list[int], top: int = 65535) -> PackedRows:
-    choose = np.random.default_rng(len(lengths))
-    return PackedRows(
-        choose.integers(0, top, sum(lengths), endpoint=True).astype(np.int32),
-        np.cumsum([0, *lengths]),
-        np.array(firsts),
+def test_characters_of_word_pieces() -> None:
+    (pieces,) = PieceFinder(TOKENIZER).find_pieces(["나는  ab."])
+    assert pieces.token_ids.tolist() == [6, 7, 9, 10, 5]
+    assert pieces.starts.tolist() == [0, 1, 4, 5, 6]
+    assert pieces.ends.tolist() == [1, 2, 5, 6, 7]
+    assert pieces.token_ids.dtype == pieces.starts.dtype == np.int32
+
+
+def test_characters_of_decomposed_text() -> None:
+    (pieces,) = PieceFinder(TOKENIZER).find_pieces(
+        [unicodedata.normalize("NFD", "각 é")]
     )
+    assert pieces.token_ids.tolist() == [8, 11]
+    assert pieces.starts.tolist() == [0, 4]
+    assert pieces.ends.tolist() == [3, 6]
 
 
-def theirs(rows: PackedRows, dtype: str) -> list[bytes]:
-    blocks: list[list[int] | None] = [None] * len(rows)
-    if rows.block_tokens is not None and rows.block_splits is not None:
-        blocks = [
-            rows.block_tokens[a:b].tolist()
-            for a, b in itertools.pairwise(rows.block_splits)
-        ]
-    return [
-        encode_example(rows.token_ids[a:b], int(first), dtype, block)
-        for (a, b), first, block in zip(
-            itertools.pairwise(rows.row_splits),
-            rows.first_segment_tokens,
-            blocks,
-            strict=True,
-        )
-    ]
+def test_control_characters_leave_no_trace() -> None:
+    text, starts, ends = normalize_text("a\u200bb\tc\x00")
+    assert text == "ab c"
+    assert starts.tolist() == [0, 2, 3, 4]
+    assert ends.tolist() == [1, 3, 4, 5]
 
 
-def test_a_plain_and_a_dense_row_are_these_very_bytes() -> None:
-    first = b"\n\x1d\n\x14first_segment_tokens\x12\x05\x1a\x03\n\x01"
-    ids = b"\n\x17\n\ttoken_ids\x12\n\n\x08\n\x06\x02\x00\x07\x00\x03\x00"
-    rows = PackedRows(np.array([2, 7, 3]), np.array([0, 3]), np.array([3]))
-    assert list(encode_rows(rows, "uint16")) == [b"\n\x38" + first + b"\x03" + ids]
-    dense = PackedRows(
-        np.array([2, 7, 3]),
-        np.array([0, 3]),
-        np.array([3]),
-        np.array([3], np.uint16),
-        np.array([0, 1]),
-    )
-    blocks = b"\n\x16\n\x0cblock_tokens\x12\x06\n\x04\n\x02\x03\x00"
-    assert list(encode_rows(dense, "uint16")) == [
-        b"\n\x50" + blocks + first + b"\x03" + ids
-    ]
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "나는.", "a\u200bb", "나\u3000는", "\x00나", "中나", "a\u0301"),
+        *(
+            "\u1102\u1161\u11ab",
+            "e\u0301\u0323",
+            "나\ufeff는",
+            "a\nb\rb",
+            "😀나",
+            "\ue000",
+        ),
+    ],
+)
+@pytest.mark.parametrize("lower_case", [False, True])
+def test_ids_and_characters_are_those_of_the_served_model(
+    text: str, lower_case: bool
+) -> None:
+    entries = (*SPECIAL_TOKENS, ".", "a", "##b", "b", "e") if lower_case else ENTRIES
+    tokenizer = Tokenizer(Vocabulary(entries), TokenizerConfig(lower_case=lower_case))
+    (pieces,) = PieceFinder(tokenizer).find_pieces([text])
+    served = ServedText(tokenizer, 16).tokenize(tf.constant([text.encode()]))
+    assert pieces.token_ids.tolist() == served["token_ids"].numpy()[0, 1:-1].tolist()
+    assert pieces.starts.tolist() == served["token_starts"].numpy()[0, 1:-1].tolist()
+    assert pieces.ends.tolist() == served["token_ends"].numpy()[0, 1:-1].tolist()
 
 
-@pytest.mark.parametrize(("dtype", "top"), [("uint16", 65535), ("int32", 2**31 - 1)])
-def test_bytes_are_those_of_tensorflow_at_every_length(dtype: str, top: int) -> None:
-    lengths = list(range(3, 513))
-    # First segments whose varint has one byte, and two.
-    for firsts in (lengths, [min(n, 3) for n in lengths], [n // 2 for n in lengths]):
-        rows = make_rows(lengths, firsts, top)
-        assert list(encode_rows(rows, dtype)) == theirs(rows, dtype)
+def test_texts_of_several_lengths() -> None:
+    found = PieceFinder(TOKENIZER).find_pieces(["나는 나", "", "a"])
+    assert [pieces.token_ids.tolist() for pieces in found] == [[6, 7, 6], [], [9]]
+    assert PieceFinder(TOKENIZER).find_pieces([]) == []
 
 
-def test_longer_varints_are_right_too() -> None:
-    # Lengths of three and four bytes of varint.
-    lengths = [8190, 8200, 20_000, 1_100_000]
-    rows = make_rows(lengths, [127, 128, 16_384, 2_097_152])
-    assert list(encode_rows(rows, "uint16")) == theirs(rows, "uint16")
+def test_rows_are_framed_as_in_the_pre_training() -> None:
+    finder = PieceFinder(TOKENIZER)
+    one = finder.join(np.array([6, 7]))
+    assert one.token_ids.tolist() == [2, 6, 7, 3]
+    assert one.segment_ids.tolist() == [0, 0, 0, 0]
+    two = finder.join(np.array([6]), np.array([9, 10]))
+    assert two.token_ids.tolist() == [2, 6, 3, 9, 10, 3]
+    assert two.segment_ids.tolist() == [0, 0, 0, 1, 1, 1]
+    assert two.padding_mask.tolist() == [1] * 6
+    assert two.token_ids.dtype == two.segment_ids.dtype == two.padding_mask.dtype
+    assert two.token_ids.dtype == np.int32
 
 
-@pytest.mark.parametrize("dtype", ["uint16", "int32"])
-def test_dense_rows_are_those_of_tensorflow(dtype: str) -> None:
-    choose = np.random.default_rng(0)
-    counts = choose.integers(1, 170, 200)
-    block_tokens = choose.integers(3, 9, counts.sum()).astype(np.uint16)
-    block_splits = np.cumsum([0, *counts])
-    row_splits = np.cumsum([0, *block_tokens])[block_splits]
-    rows = PackedRows(
-        choose.integers(0, 65535, row_splits[-1]),
-        row_splits,
-        np.diff(row_splits),
-        block_tokens,
-        block_splits,
-    )
-    assert list(encode_rows(rows, dtype)) == theirs(rows, dtype)
-
-
-def test_order_chooses_the_rows() -> None:
-    rows = make_rows([3, 4, 5], [3, 4, 5])
-    plain = list(encode_rows(rows, "uint16"))
-    assert list(encode_rows(rows, "uint16", [2, 0])) == [plain[2], plain[0]]
+@pytest.mark.parametrize(
+    ("first", "second", "room", "kept"),
+    [
+        (3, 4, 7, (3, 4)),
+        (9, 2, 6, (4, 2)),
+        (2, 9, 6, (2, 4)),
+        (5, 5, 7, (4, 3)),
+        (9, 8, 4, (2, 2)),
+        (9, 8, 5, (3, 2)),
+        (3, 0, 2, (2, 0)),
+    ],
+)
+def test_the_longer_is_cut_first(
+    first: int, second: int, room: int, kept: tuple[int, int]
+) -> None:
+    assert cut_pair(first, second, room) == kept

@@ -35,6 +35,8 @@ MAY_IMPORT = {
     # Reads settings and data; builds nothing.
     "preflight": {*BASE, "data"},
     "training": {*BASE, "preflight", "objectives", "models", "data"},
+    # Its tasks are settings, checked as those of a run.
+    "finetuning": {*BASE, "config_checks", "objectives", "models", "data", "training"},
     # Serving reads what a run wrote, and samples as its objective did.
     "serving": {*BASE, "objectives", "models", "data", "training"},
     # Reads and fills networks of ours.
