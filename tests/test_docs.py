@@ -237,9 +237,11 @@ def test_reader_for_other_trainers_agrees_with_ours(
             np.testing.assert_array_equal(theirs[name], ours[our_name])
 
 
-def test_serving_snippet_needs_nothing_of_this_project() -> None:
-    (block,) = blocks_of("python", ("docs/serving.md",))
-    assert "electra_keras" not in block.code
+def test_serving_snippets_need_nothing_of_this_project() -> None:
+    blocks = blocks_of("python", ("docs/serving.md",))
+    assert len(blocks) == 2  # A SavedModel, and LiteRT.
+    for block in blocks:
+        assert "electra_keras" not in block.code
 
 
 def test_curl_bodies_fit_the_signatures(walked: Path) -> None:
