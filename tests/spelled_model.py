@@ -78,3 +78,10 @@ def _corrupt(text: tf.Tensor, seed: tf.Tensor) -> dict:
         answer[name] = tf.pad(tf.cast(flag, tf.int32), [[1, 1]])[tf.newaxis]
     original = tf.concat([["[CLS]"], words, ["[SEP]"]], 0)
     return {**answer, "original_tokens": original[tf.newaxis]}
+
+
+def write_two_versions(folder: Path) -> Path:
+    """Writes versions 1 and 2, of which the first has a generator; their folder."""
+    write_spelled_model(folder / "1", with_generator=True)
+    write_spelled_model(folder / "2", with_generator=False)
+    return folder

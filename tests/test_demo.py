@@ -15,7 +15,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from spelled_model import write_spelled_model
+from spelled_model import write_two_versions
 from werkzeug.test import Client, TestResponse
 
 from electra_keras import demo
@@ -32,11 +32,7 @@ HOST = {"Host": "127.0.0.1:8600"}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two versions; only the first has a generator."""
-    folder = tmp_path_factory.mktemp("models")
-    write_spelled_model(folder / "1", with_generator=True)
-    write_spelled_model(folder / "2", with_generator=False)
-    return folder
+    return write_two_versions(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
-from spelled_model import write_spelled_model
+from spelled_model import write_two_versions
 
 from electra_keras.serving.demo.answers import ShownModel
 from electra_keras.serving.demo.server import DemoApplication, open_server
@@ -36,11 +36,7 @@ EXAMPLE = "the chef cooked the meal"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two versions; only the first has a generator."""
-    folder = tmp_path_factory.mktemp("models")
-    write_spelled_model(folder / "1", with_generator=True)
-    write_spelled_model(folder / "2", with_generator=False)
-    return folder
+    return write_two_versions(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")

@@ -134,11 +134,7 @@ def _write_version(
         networks.append(run.objective.networks["generator"])
     # Keras' ExportArchive would write every weight twice.
     module = tf.Module()
-    module.weights = [
-        v if isinstance(v, tf.Variable) else v.value
-        for network in networks
-        for v in network.variables
-    ]
+    module.weights = [v.value for network in networks for v in network.variables]
     tf.saved_model.save(module, str(folder), signatures=signatures)
     check_portable_ops(folder)
     write_batching_file(folder)

@@ -27,14 +27,14 @@ class HalfWeights:
         self._network = network
         self.output = network.output
         self.variables = [
-            tf.Variable(tf.cast(variable.value, tf.bfloat16))
+            keras.Variable(variable.value, dtype="bfloat16", trainable=False)
             for variable in network.variables
         ]
 
     def __call__(self, inputs: dict[str, tf.Tensor], training: bool = False) -> Any:
         """Calls the network with the copies, cast to float32."""
         state = [
-            (variable, tf.cast(half, tf.float32))
+            (variable, tf.cast(half.value, tf.float32))
             for variable, half in zip(
                 self._network.variables, self.variables, strict=True
             )
