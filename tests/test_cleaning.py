@@ -81,6 +81,11 @@ def test_cleaning_twice_changes_nothing_more(name: str, text: str) -> None:
     assert clean(name, once) == once
 
 
+def test_words_that_a_mask_held_apart_are_repeats() -> None:
+    once = clean("korean_chat", "가***하하 하하OOO 하하")
+    assert once == clean("korean_chat", once) == "가 하하 하하"
+
+
 def test_unknown_preset_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="'kobert'; expected raw or koelectra"):
         find_preset("kobert")

@@ -70,6 +70,7 @@ _MASKS = (
     ("***", re.compile(r"\*\*\*+")),
     *((circle, re.compile("[○◯〇][○◯〇]+")) for circle in "○◯〇"),
 )
+_SPACES = re.compile("  +")
 # One of them is in whatever `_strip_chat_lines` finds.
 _CHAT_SIGNS = tuple((ord(sign), ord(sign)) for sign in "&</wO*○◯〇")
 _TYPOGRAPHY = tuple(
@@ -152,7 +153,8 @@ def _strip_chat_lines(text: str) -> str:
     for sign, pattern in _MASKS:
         if sign in text:
             text = pattern.sub(" ", text)
-    return text
+    # As `tidy_lines` will: words that it brings together may be repeats.
+    return _SPACES.sub(" ", text)
 
 
 def _clean_english(text: str) -> str:
