@@ -9,7 +9,9 @@ time as trained ones.
 
     session       what TensorFlow Serving runs: Session::Run of the signature `tokens`
     Python call   the same signature loaded by `tf.saved_model.load`
-    text          session, `serving_default` for texts that give the same rows
+    text          session, `serving_default` for texts that give the same rows; what
+                  text adds is measured against `tokens` in turns in this process,
+                  since two processes differ by more
     LiteRT int8   the file that `--litert=int8` of export adds, ids in
     start         seconds from loading to the first answer, after TensorFlow and
                   tensorflow-text are imported; of PyTorch without weights to load
@@ -31,6 +33,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,7 @@ _NAMES = ("token_ids", "segment_ids", "padding_mask")
 _LITERT = "LiteRT int8"
 CONTENDERS = (_BASE, "Python call", "text", _LITERT)
 Ask = Callable[[Any], Any]
+Call = Callable[[], Any]
 
 
 def forward_flops(rows: int, length: int) -> float:
@@ -55,8 +59,8 @@ def forward_flops(rows: int, length: int) -> float:
     return 2.0 * rows * length * (12 * layer + 128 * 256 + 256 * 256)
 
 
-def open_session(options: argparse.Namespace, signature: str, names: tuple) -> Ask:
-    """Loads the SavedModel as TensorFlow Serving does."""
+def open_session(options: argparse.Namespace, *signatures: str) -> list[Ask]:
+    """Loads the SavedModel as TensorFlow Serving does; one call a signature."""
     import tensorflow as tf
 
     threads = options.threads or os.cpu_count()
@@ -66,11 +70,16 @@ def open_session(options: argparse.Namespace, signature: str, names: tuple) -> A
     session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
     with session.graph.as_default():
         graph = tf.compat.v1.saved_model.load(session, ["serve"], options.model)
-    entry = graph.signature_def[signature]
-    outputs = [entry.outputs[name].name for name in sorted(entry.outputs)]
-    inputs = [entry.inputs[name].name for name in names]
-    call = session.make_callable(outputs, feed_list=inputs)
-    return lambda values: call(*values)
+
+    def make(signature: str) -> Ask:
+        entry = graph.signature_def[signature]
+        outputs = [entry.outputs[name].name for name in sorted(entry.outputs)]
+        names = ("text",) if "text" in entry.inputs else _NAMES
+        inputs = [entry.inputs[name].name for name in names]
+        call = session.make_callable(outputs, feed_list=inputs)
+        return lambda values: call(*values)
+
+    return [make(signature) for signature in signatures]
 
 
 def open_function(options: argparse.Namespace) -> Ask:
@@ -115,42 +124,52 @@ def work(options: argparse.Namespace) -> dict[str, float]:
     given = json.loads(Path(options.inputs).read_text("utf-8"))
     long = [np.array(given[name], np.int32) for name in _NAMES]
     short = [rows[:1, :_SHORT_TOKENS] for rows in long]
+    more: dict[str, Call] = {}
     started = time.perf_counter()
     if options.worker == "text":
-        ask = open_session(options, "serving_default", ("text",))
+        ask, ask_ids = open_session(options, "serving_default", "tokens")
+        more = {
+            "long_ids": partial(ask_ids, long),
+            "short_ids": partial(ask_ids, short),
+        }
         long, short = [given["texts"]], [given["short_texts"]]
     elif options.worker == "Python call":
         ask = open_function(options)
     elif options.worker == _LITERT:
         ask = open_litert(options)
     else:
-        ask = open_session(options, "tokens", _NAMES)
+        [ask] = open_session(options, "tokens")
     ask(short)
     start_secs = time.perf_counter() - started
     matrix = tf.random.stateless_normal([_ROOF_SIZE, _ROOF_SIZE], [1, 2])
     multiply = tf.function(lambda: tf.matmul(matrix, matrix))
-    many = (lambda: ask(long), lambda: ask(short), lambda: multiply().numpy())
-    return {"start_secs": start_secs, **measure(options, *many)}
+    asked = {"long": partial(ask, long), "short": partial(ask, short), **more}
+    asked["roof"] = lambda: multiply().numpy()
+    return {"start_secs": start_secs, **measure(options, asked)}
 
 
-def measure(options, ask_long, ask_short, multiply) -> dict[str, float]:
+def measure(options: argparse.Namespace, asked: dict[str, Call]) -> dict[str, float]:
     """Times calls; the peer does the same."""
 
-    def clock(call: Callable[[], Any], calls: int) -> list[float]:
-        secs = []
+    def clock(kind: str, calls: int) -> dict[str, list[float]]:
+        """Seconds of each call of this kind, in turns, after three."""
+        secs: dict[str, list[float]] = {name: [] for name in asked if kind in name}
         for _ in range(3 + calls):
-            start = time.perf_counter()
-            call()
-            secs.append(time.perf_counter() - start)
-        return secs[3:]
+            for name, of_name in secs.items():
+                start = time.perf_counter()
+                asked[name]()
+                of_name.append(time.perf_counter() - start)
+        return {name: of_name[3:] for name, of_name in secs.items()}
 
-    long, short = clock(ask_long, options.calls), clock(ask_short, _SHORT_CALLS)
-    return {
-        "long_secs": statistics.median(long),
-        "short_secs": statistics.median(short),
-        "short_p99_secs": statistics.quantiles(short, n=100)[98],
-        "roof_flops": 2.0 * _ROOF_SIZE**3 / min(clock(multiply, 5)),
-    }
+    secs = clock("long", options.calls) | clock("short", _SHORT_CALLS)
+    found = {f"{name}_secs": statistics.median(secs[name]) for name in secs}
+    for kind in ("long", "short"):
+        if f"{kind}_ids" in secs:
+            pairs = zip(secs[kind], secs[f"{kind}_ids"], strict=True)
+            found[f"{kind}_added"] = statistics.median(a / b for a, b in pairs) - 1
+    p99 = statistics.quantiles(secs["short"], n=100)[98]
+    roof = 2.0 * _ROOF_SIZE**3 / min(clock("roof", 5)["roof"])
+    return found | {"short_p99_secs": p99, "roof_flops": roof}
 
 
 def prepare(folder: Path, rows: int) -> list[str]:
@@ -255,7 +274,16 @@ def main() -> None:
             {name: run(name, options, flags) for name in names}
             for _ in range(options.repetitions)
         ]
-    Console(width=130).print(make_table(options, turns))
+    console = Console(width=130)
+    console.print(make_table(options, turns))
+    added = {
+        kind: statistics.median(turn["text"][f"{kind}_added"] for turn in turns)
+        for kind in ("long", "short")
+    }
+    console.print(
+        f"Text in, not ids, adds {added['long']:.1%} of the time of long rows and "
+        f"{added['short']:.1%} of the short one's: pairs of calls in one process."
+    )
 
 
 if __name__ == "__main__":
