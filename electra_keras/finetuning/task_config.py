@@ -136,7 +136,7 @@ class EncodingConfig:
     Attributes:
         sequence_length: S, tokens of the longest row, with [CLS] and [SEP].
             None: 128; 256 for token_classification, 512 for
-            question_answering.
+            question_answering; never more than the pre-trained model knows.
         max_question_tokens: What is kept of a question.
         doc_stride_tokens: Tokens from the start of one window of a context to
             that of the next.
@@ -165,12 +165,16 @@ class TrainingConfig:
         layer_decay_rate: A layer learns at this rate of the one above it.
         weight_decay_rate: Of AdamW.
         warmup_rate: Share of the steps in which the rate rises.
+        dropout_rate: Of hidden states, attention and the head, whatever it was in
+            the pre-training.
         patience_epochs: Epochs without a better validation figure after which
             a run stops; 0: never.
         seed: Of the first trial; each later one takes the next number.
         trials: Runs, told apart by their seed.
-        compat: "google" keeps the reference's layer decay, in which the layers
-            are one step further from the head; "none" does not.
+        compat: "google": layer decay one power further, warm-up and decay that
+            multiply, and no correction of Adam's first steps, as in the reference.
+        strategy: As `train.strategy` of a run: "none", "mirrored" or "tpu".
+        precision: "float32" or "bfloat16", as `train.precision`.
     """
 
     epochs: float | None = None
@@ -179,20 +183,25 @@ class TrainingConfig:
     layer_decay_rate: float = 0.8
     weight_decay_rate: float = 0.01
     warmup_rate: float = 0.1
+    dropout_rate: float = 0.1
     patience_epochs: int = 0
     seed: int = 0
     trials: int = 1
     compat: str = "none"
+    strategy: str = "none"
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         check_positive(
             self,
             "training",
             skip=("epochs", "patience_epochs", "seed"),
-            rates=("weight_decay_rate", "warmup_rate"),
+            rates=("weight_decay_rate", "warmup_rate", "dropout_rate"),
             closed_rates=("layer_decay_rate",),
         )
         check_choice("training.compat", self.compat, ("none", "google"))
+        check_choice("training.strategy", self.strategy, ("none", "mirrored", "tpu"))
+        check_choice("training.precision", self.precision, ("float32", "bfloat16"))
         for key in ("epochs", "layer_decay_rate"):
             if getattr(self, key) == 0:
                 raise out_of_range(f"training.{key}", 0, "a number above 0")

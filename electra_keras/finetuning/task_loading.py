@@ -31,20 +31,42 @@ def load_task(
         overrides: "section.key=value" each; they win over the rest.
         sections: Values by section and key, such as paths from flags.
 
-    Returns: The task, in which no epochs and no sequence length are None.
+    Returns: The task, in which no epochs are None.
 
     Raises:
         UsageError: As `load_config_as`, or settings that do not go together.
     """
     config = load_config_as(TaskConfig, path, overrides, sections)
-    kind = config.task.kind
-    encoding, training = config.encoding, config.training
-    if encoding.sequence_length is None:
-        tokens = _SEQUENCE_LENGTHS.get(kind, 128)
-        encoding = dataclasses.replace(encoding, sequence_length=tokens)
+    training = config.training
     if training.epochs is None:
-        training = dataclasses.replace(training, epochs=_EPOCHS.get(kind, 3.0))
-    return dataclasses.replace(config, encoding=encoding, training=training)
+        epochs = _EPOCHS.get(config.task.kind, 3.0)
+        training = dataclasses.replace(training, epochs=epochs)
+    return dataclasses.replace(config, training=training)
+
+
+def settle_sequence_length(config: TaskConfig, trained_tokens: int) -> TaskConfig:
+    """Fills in the length of rows, as far as the pre-trained model goes.
+
+    Args:
+        config: From `load_task`.
+        trained_tokens: Of the longest rows that the model was trained on.
+
+    Raises:
+        UsageError: Longer rows are asked for.
+    """
+    tokens = config.encoding.sequence_length
+    if tokens is None:
+        tokens = _SEQUENCE_LENGTHS.get(config.task.kind, 128)
+        tokens = min(tokens, trained_tokens)
+    elif tokens > trained_tokens:
+        raise UsageError(
+            f"encoding.sequence_length {tokens}",
+            expected=f"at most {trained_tokens}, the longest rows that the "
+            "pre-trained model was trained on",
+            fix=f"Set encoding.sequence_length={trained_tokens}, or leave it out.",
+        )
+    encoding = dataclasses.replace(config.encoding, sequence_length=tokens)
+    return dataclasses.replace(config, encoding=encoding)
 
 
 def find_format(config: TaskConfig, path: str | Path) -> str:

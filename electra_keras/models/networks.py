@@ -174,6 +174,19 @@ def build_discriminator(
     )
 
 
+def build_encoder_network(config: ModelConfig, *, seed: int = 1) -> keras.Model:
+    """Builds the discriminator without a head of its own, for downstream tasks.
+
+    Inputs: those of the discriminator. Outputs, by name: `hidden_states` float
+    (B, S, H), the last ones.
+    """
+    inputs = _token_inputs()
+    encoder = _build_encoder(config, "discriminator", child_seed(seed, "discriminator"))
+    embeddings = build_embeddings(config, seed=seed)
+    hidden_states = _encode(inputs, embeddings, encoder)
+    return Network(inputs, {"hidden_states": hidden_states}, name="discriminator")
+
+
 def build_main_masked_lm(
     config: ModelConfig,
     embeddings: Embeddings,

@@ -16,7 +16,7 @@ from electra_keras.whole_files import write_text
 BEST_FILE = "best.json"
 # The first one that was measured decides; -1.0: lower is better. The second of two
 # stages measures one more than the first, and so beats it.
-_METRICS = {"disc_auc": 1.0, "main_lm_loss": -1.0, "loss": -1.0}
+_METRICS = {"task_score": 1.0, "disc_auc": 1.0, "main_lm_loss": -1.0, "loss": -1.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,8 @@ class BestCheckpoint:
 
     Attributes:
         step: Optimizer steps done.
-        metric: "disc_auc"; of objectives without it "main_lm_loss" or "loss".
+        metric: "disc_auc"; of objectives without it "main_lm_loss" or "loss"; of
+            a task its "task_score".
         value: Of the metric, finite.
     """
 

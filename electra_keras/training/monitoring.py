@@ -44,6 +44,8 @@ _TAGS = {
     "waiting_rate": "input/waiting_rate",
     "unreadable_examples": "input/unreadable_examples",
     "gradient_norm": "optimizer/gradient_norm",
+    "task_loss": "loss/task",
+    "task_score": "task/score",
 }
 
 
@@ -224,6 +226,6 @@ class EvaluationProgress(keras.callbacks.Callback):
 def _short(values: dict[str, float]) -> str:
     shown = (
         *("loss", "masked_lm_loss", "masked_lm_accuracy", "main_lm_loss"),
-        *("disc_loss", "disc_auc"),
+        *("disc_loss", "disc_auc", "task_loss", "task_score"),
     )
     return " ".join(f"{k} {values[k]:.3f}" for k in shown if k in values)

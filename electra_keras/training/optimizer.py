@@ -5,6 +5,7 @@ Reads the pretrainer's variables and `TrainConfig`, feeds `run.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -91,6 +92,8 @@ class ElectraAdamW(keras.optimizers.AdamW):
             began, and their means with it; read where a step is traced.
         gradient_norm: float32 (). Of the step that is traced, or was taken last:
             over all replicas, before clipping.
+        variable_rates: What the rate of a variable is multiplied by, by its path;
+            1 for others. Read where a step is traced.
 
     Source: google-research/electra `model/optimization.py:99-133`.
     """
@@ -99,6 +102,7 @@ class ElectraAdamW(keras.optimizers.AdamW):
         super().__init__(*args, **kwargs)
         self.bias_correction = bias_correction
         self.first_step = 0
+        self.variable_rates: Mapping[str, float] = {}
         self.gradient_norm: tf.Tensor | None = None
 
     def get_config(self) -> dict[str, Any]:
@@ -121,13 +125,14 @@ class ElectraAdamW(keras.optimizers.AdamW):
         # half as large without that, and one kernel does Adam's nine operations.
         grads = self._clip_gradients(grads)
         learning_rate = tf.cast(self.learning_rate, tf.float32)
-        decay = tf.cast(self.weight_decay or 0.0, tf.float32) * learning_rate
+        decay_rate = tf.cast(self.weight_decay or 0.0, tf.float32) * learning_rate
         scalars = self._scalars()
 
         def update_all(distribution, grads):
             for gradient, variable in zip(grads, trainable_variables, strict=True):
                 index = self._get_variable_index(variable)
                 means = (self._momentums[index].value, self._velocities[index].value)
+                rate, decay = self._of_variable(variable, learning_rate, decay_rate)
                 if self.weight_decay and self._use_weight_decay(variable):
                     distribution.extended.update(
                         variable.value, _decay, args=(decay,), group=False
@@ -135,13 +140,18 @@ class ElectraAdamW(keras.optimizers.AdamW):
                 distribution.extended.update(
                     variable.value,
                     self._update,
-                    args=(*means, gradient, learning_rate, *scalars),
+                    args=(*means, gradient, rate, *scalars),
                     group=False,
                 )
 
         tf.__internal__.distribute.interim.maybe_merge_call(
             update_all, self._distribution_strategy, grads
         )
+
+    def _of_variable(self, variable: keras.Variable, *rates: tf.Tensor):
+        """The rates as they are for a variable; no operation where they are 1."""
+        factor = self.variable_rates.get(variable.path, 1.0)
+        return rates if factor == 1.0 else tuple(rate * factor for rate in rates)
 
     def _scalars(self) -> tuple[tf.Tensor, ...]:
         """Both betas, epsilon, and the betas to the power of the steps so far.

@@ -41,12 +41,13 @@ from electra_keras.training.run_folder import CONFIG_FILE as CONFIG_FILE
 from electra_keras.training.run_folder import DATA_INFO_FILE as DATA_INFO_FILE
 from electra_keras.training.run_folder import (
     InitialWeights,
+    find_trained_sequence_length,
     open_run_folder,
     start_networks,
 )
 from electra_keras.training.saver import Saver
 from electra_keras.training.strategies import is_chief, make_strategy
-from electra_keras.training.windows import evaluation_epochs, split_windows
+from electra_keras.training.windowed_fit import fit_windows
 from electra_keras.training.workers import Workers
 
 
@@ -118,7 +119,10 @@ def train(
     workers = Workers(strategy)
     interruption = Interruption(workers)
     saver = Saver(
-        *(pretrainer, output, config, info, interruption), is_writer=is_writer
+        *(pretrainer, output, config, interruption),
+        data_fingerprint=info.fingerprint,
+        trained_sequence_length=find_trained_sequence_length(output, config, info),
+        is_writer=is_writer,
     )
     start_step = saver.resume()
     workers.check_same_step(start_step, output)
@@ -126,7 +130,7 @@ def train(
     interruption.listen()
     try:
         if not is_writer:
-            _fit(pretrainer, batches, config, start_step, saver)
+            fit_windows(pretrainer, batches, config, start_step, saver)
             return TrainSummary(start_step, pretrainer.global_step)
         print_findings(findings)
         monitor = RunMonitor(
@@ -141,7 +145,7 @@ def train(
             profile_steps=profile_steps,
         )
         with contextlib.closing(onlookers):
-            _fit(pretrainer, batches, config, start_step, saver, onlookers)
+            fit_windows(pretrainer, batches, config, start_step, saver, onlookers)
             checkpoint = saver.save()
             onlookers.finish()
     except tf.errors.DataLossError as error:
@@ -157,37 +161,6 @@ def train(
         monitor.train_secs,
         checkpoint,
     )
-
-
-def _fit(
-    pretrainer: ElectraPretrainer,
-    batches: RunBatches,
-    config: ExperimentConfig,
-    start_step: int,
-    saver: Saver,
-    onlookers: Onlookers | None = None,
-) -> None:
-    """Evaluates step 0 and trains from `start_step` to the end.
-
-    Onlookers are the writing worker's alone.
-    """
-    held_out, count = batches.held_out(), batches.held_out_batches
-    if held_out is not None and start_step == 0:
-        values = pretrainer.evaluate(held_out, steps=count, verbose=0, return_dict=True)
-        if onlookers is not None:
-            onlookers.record_start({name: float(v) for name, v in values.items()})
-    for first, steps, window in split_windows(start_step, config):
-        pretrainer.fit(
-            batches.train(first),
-            initial_epoch=first // window,
-            epochs=first // window + steps // window,
-            steps_per_epoch=window,
-            validation_data=held_out,
-            validation_steps=count,
-            validation_freq=evaluation_epochs(first, steps, window, config),
-            callbacks=[*(onlookers.callbacks if onlookers else ()), saver],
-            verbose=0,
-        )
 
 
 def build_pretrainer(

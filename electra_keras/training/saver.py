@@ -1,6 +1,7 @@
 """Saves a run on time, at its best and when it is told to stop; and resumes it.
 
-Joins `checkpoints.py`, `best_checkpoint.py` and `interruption.py` for `run.py`.
+Joins `checkpoints.py`, `best_checkpoint.py` and `interruption.py` for `run.py` and
+for the trials of a fine-tuning.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from pathlib import Path
 import keras
 
 from electra_keras.config import ExperimentConfig
-from electra_keras.data.info import DatasetInfo
 from electra_keras.training.best_checkpoint import BestCheckpoint
 from electra_keras.training.checkpoints import (
     Checkpoint,
@@ -23,10 +23,7 @@ from electra_keras.training.finite import find_not_finite_variables
 from electra_keras.training.history import History, split_logs
 from electra_keras.training.interruption import Interruption
 from electra_keras.training.pretrainer import ElectraPretrainer
-from electra_keras.training.run_folder import (
-    CHECKPOINTS_FOLDER,
-    find_trained_sequence_length,
-)
+from electra_keras.training.run_folder import CHECKPOINTS_FOLDER
 from electra_keras.training.windows import is_due
 
 
@@ -40,8 +37,10 @@ class Saver(keras.callbacks.Callback):
         pretrainer: Compiled.
         folder: Of the run, opened.
         config: Resolved.
-        info: Of its data.
         interruption: Asked after each call of the graph.
+        data_fingerprint: Of what is trained on.
+        trained_sequence_length: Tokens of the longest rows that the weights are
+            trained on, here or before.
         is_writer: Whether this worker saves; the others resume and stop with it.
     """
 
@@ -50,9 +49,10 @@ class Saver(keras.callbacks.Callback):
         pretrainer: ElectraPretrainer,
         folder: Path,
         config: ExperimentConfig,
-        info: DatasetInfo,
         interruption: Interruption,
         *,
+        data_fingerprint: str,
+        trained_sequence_length: int,
         is_writer: bool = True,
     ):
         super().__init__()
@@ -66,10 +66,8 @@ class Saver(keras.callbacks.Callback):
         )
         self._folder = folder
         self._config = config
-        self._data_fingerprint = info.fingerprint
-        self._trained_sequence_length = find_trained_sequence_length(
-            folder, config, info
-        )
+        self._data_fingerprint = data_fingerprint
+        self._trained_sequence_length = trained_sequence_length
         self._interruption = interruption
         self._is_writer = is_writer
         self._best: BestCheckpoint | None = None

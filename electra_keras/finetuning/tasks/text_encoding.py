@@ -26,6 +26,16 @@ class EncodedTexts:
     cut_rows: int
     cut_tokens: int
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was cut, in words."""
+        if not self.cut_rows:
+            return ()
+        return (
+            f"{self.cut_rows:,} of {len(self.rows):,} texts were cut: "
+            f"{self.cut_tokens:,} tokens",
+        )
+
 
 def encode_texts(
     rows: Sequence[TextRow], finder: PieceFinder, sequence_length: int

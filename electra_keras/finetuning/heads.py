@@ -1,0 +1,59 @@
+"""Small heads that tasks put onto the encoder.
+
+Feeds the kinds of `tasks/`; dropout and one projection, as in the reference.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from electra_keras.models.initializers import child_seed
+from electra_keras.models.layers import Dropout, glorot_dense
+
+
+class TaskHead(keras.layers.Layer):
+    """Dropout and a projection of the hidden states.
+
+    Args:
+        outputs: N, numbers of each projection.
+        is_of_tokens: Whether every token has them; otherwise [CLS] alone, which
+            stands for the row.
+        dropout_rate: Of what is projected.
+        seed: Of the initial weights.
+
+    Call arguments:
+        hidden_states: float (B, S, H), the last ones.
+        padding_mask: int32 (B, S), for heads that need it.
+
+    Returns: `logits`: float32 (B, N), or (B, S, N) of tokens.
+
+    Source: google-research/electra `finetune/classification/
+        classification_tasks.py` and `finetune/tagging/tagging_tasks.py`: no
+        hidden layer (Transformers has one), and Glorot weights.
+    """
+
+    def __init__(
+        self,
+        outputs: int,
+        *,
+        is_of_tokens: bool = False,
+        dropout_rate: float = 0.1,
+        seed: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.is_of_tokens = is_of_tokens
+        self.dropout = Dropout(dropout_rate, name="dropout")
+        seed = child_seed(seed, "task_head")
+        self.projection = glorot_dense(outputs, seed, "projection")
+
+    def build(self, hidden_states_shape, padding_mask_shape=None):
+        self.projection.build((None, hidden_states_shape[-1]))
+
+    def call(self, hidden_states, padding_mask=None, training=None):
+        states = hidden_states if self.is_of_tokens else hidden_states[:, 0]
+        logits = self.projection(self.dropout(states, training=training))
+        return {"logits": tf.cast(logits, tf.float32)}
