@@ -19,14 +19,14 @@ class TaskHead(keras.layers.Layer):
 
     Args:
         outputs: N, numbers of each projection.
-        is_of_tokens: Whether every token has them; otherwise [CLS] alone, which
-            stands for the row.
+        pooling: What stands for the row: "cls", the state of [CLS], or "mean",
+            that of all real tokens. "none": every token has numbers of its own.
         dropout_rate: Of what is projected.
         seed: Of the initial weights.
 
     Call arguments:
         hidden_states: float (B, S, H), the last ones.
-        padding_mask: int32 (B, S), for heads that need it.
+        padding_mask: int32 (B, S).
 
     Returns: `logits`: float32 (B, N), or (B, S, N) of tokens.
 
@@ -39,13 +39,13 @@ class TaskHead(keras.layers.Layer):
         self,
         outputs: int,
         *,
-        is_of_tokens: bool = False,
+        pooling: str = "cls",
         dropout_rate: float = 0.1,
         seed: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.is_of_tokens = is_of_tokens
+        self.pooling = pooling
         self.dropout = Dropout(dropout_rate, name="dropout")
         seed = child_seed(seed, "task_head")
         self.projection = glorot_dense(outputs, seed, "projection")
@@ -54,6 +54,15 @@ class TaskHead(keras.layers.Layer):
         self.projection.build((None, hidden_states_shape[-1]))
 
     def call(self, hidden_states, padding_mask=None, training=None):
-        states = hidden_states if self.is_of_tokens else hidden_states[:, 0]
+        states = self._pool(hidden_states, padding_mask)
         logits = self.projection(self.dropout(states, training=training))
         return {"logits": tf.cast(logits, tf.float32)}
+
+    def _pool(self, hidden_states, padding_mask):
+        if self.pooling == "none":
+            return hidden_states
+        if self.pooling == "cls":
+            return hidden_states[:, 0]
+        weights = tf.cast(padding_mask, hidden_states.dtype)[..., tf.newaxis]
+        total = tf.reduce_sum(hidden_states * weights, axis=1)
+        return total / tf.maximum(tf.reduce_sum(weights, axis=1), 1.0)
