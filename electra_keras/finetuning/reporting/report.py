@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from electra_keras import __version__
 from electra_keras.finetuning.reporting.blocks import Block, Page, Section, Text
 from electra_keras.finetuning.reporting.curves_section import make_curves_section
 from electra_keras.finetuning.reporting.data_sections import (
@@ -90,7 +89,7 @@ def make_page(outcome: Outcome) -> Page:
             make_setup_section(outcome),
             make_next_section(outcome),
         ),
-        footer=f"Written by electra-keras {__version__}. This page needs no network.",
+        footer="Written by electra_keras.finetune. This page needs no network.",
     )
 
 
