@@ -117,7 +117,7 @@ def test_what_is_told_in_words(html: str, markdown: str) -> None:
         assert "Fine-tuning: chat" in text
         assert "median of 3; 0.5000 to 0.7500" in text
         assert "it is too sure, by 0.105." in text
-        assert "Validation: 2 of 8 texts were cut: 7 tokens." in text
+        assert "Validation: 2 of 8 texts were cut: 7 tokens of O." in text
         assert "love (0.980)" in text and "line 3" in text
         assert "python -m electra_keras.predict --model=" in text
         assert "python -m electra_keras.export --run=" in text

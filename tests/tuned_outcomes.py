@@ -155,7 +155,7 @@ def make_classification(folder: Path, scores: Sequence[float] = (0.5, 0.75, 0.62
         "validation": make_split(
             "validation",
             make_text_rows(list("00001112"), [HOSTILE, RIGHT_TO_LEFT]),
-            "2 of 8 texts were cut: 7 tokens",
+            "2 of 8 texts were cut: 7 tokens of O",
         ),
         "test": make_split("test", make_text_rows(["0"], ["a test text"])),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections
 
 from electra_keras.finetuning.reporting.blocks import Block, Section, Table, Text
-from electra_keras.finetuning.reporting.numbers import name_rows
+from electra_keras.finetuning.reporting.numbers import capitalize, name_rows
 from electra_keras.finetuning.reporting.outcome import Outcome
 from electra_keras.finetuning.set_aside import LabelledFile, SetAside
 
@@ -41,7 +41,7 @@ def make_data_section(outcome: Outcome) -> Section:
     if first:
         blocks.append(_list_set_aside(first))
     notes = [f"{name}: {note}." for name, s in splits.items() for note in s.notes]
-    blocks += [Text(note.capitalize()) for note in notes or ["Nothing was cut."]]
+    blocks += [Text(capitalize(note)) for note in notes or ["Nothing was cut."]]
     return Section("data", "Labelled files", tuple(blocks))
 
 
