@@ -137,7 +137,7 @@ def test_hostile_texts_stay_texts(html: str, markdown: str) -> None:
     page = Parsed(html)
     assert "<script" not in html and html.count("</style>") == 1
     assert tuned.HOSTILE in page.text
-    assert "שלום עולם ‹U+202E›abc 👨‍👩‍👧" in page.text
+    assert "שלום עולם ‹U+202E›abc‹U+D800› 👨‍👩‍👧" in page.text
     assert "\u202e" not in html and "\u202e" not in markdown
     assert r"\<script\>alert(1)\</script\>" in markdown
     assert "<script" not in re.sub(r"\\<", "", markdown)
@@ -207,6 +207,16 @@ def test_nothing_recorded_and_nothing_wrong(tmp_path: Path) -> None:
     page = Parsed(make_html(make_page(made.gather())))
     assert "No curves were recorded." in page.text
     assert "The most confident errors" in page.text and ["None."] in page.rows
+
+
+def test_scores_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
+    made = tuned.make_classification(tmp_path / "out", (float("nan"),))
+    outcome = made.gather()
+    page = Parsed(make_html(make_page(outcome)))
+    assert ["Seed 0", "–", "0.6349", "0.4255", "0.8000", "10"] in page.rows
+    assert [tag for tag, _ in page.tags if tag == "circle"] == []
+    points = [x["points"] or "" for tag, x in page.tags if tag == "polyline"]
+    assert len(points) == 3 and "nan" not in "".join(points)
 
 
 def test_line_separators_inside_texts_end_no_row(tmp_path: Path) -> None:

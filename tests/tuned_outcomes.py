@@ -30,7 +30,7 @@ from electra_keras.interchange.sources import Pretrained
 from electra_keras.model_config import ModelConfig
 
 HOSTILE = "<script>alert(1)</script>\"]]>'&lt;{{ 7 * 7 }}</style><!-- | `a` [b](c) $x$"
-RIGHT_TO_LEFT = "שלום עולם \u202eabc 👨‍👩‍👧"
+RIGHT_TO_LEFT = "שלום עולם \u202eabc\ud800 👨‍👩‍👧"
 NAMES = ("daily", "break-up", "love")
 
 

@@ -71,11 +71,11 @@ def lay_out(chart: Chart) -> Drawing:
         chart: With at least one line.
     """
     points = [point for line in chart.lines for point in line.points]
+    if chart.mark is not None:
+        points.append(chart.mark)
     values = [value for _, value in points]
     if chart.level is not None:
         values.append(chart.level[1])
-    if chart.mark is not None:
-        values.append(chart.mark[1])
     steps = [step for step, _ in points]
     x = _Scale(min(steps), max(*steps, min(steps) + 1), _LEFT, WIDTH - _RIGHT)
     low, high = min(values), max(values)

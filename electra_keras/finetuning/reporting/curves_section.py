@@ -58,12 +58,12 @@ def _draw_score(outcome: Outcome) -> Chart:
         if (points := _read(outcome, result.seed, "validation", "task_score"))
     ]
     score = capitalize(name_figure(outcome.score))
-    base = outcome.baselines["validation"].get(outcome.score)
+    base = outcome.baselines["validation"][outcome.score]
     return Chart(
         f"{score} on the validation file",
         tuple(lines),
-        None if base is None else ("baseline", base),
-        (best.step, best.score),
+        ("baseline", base) if math.isfinite(base) else None,
+        (best.step, best.score) if math.isfinite(best.score) else None,
         _tabulate(f"{score} by step.", lines, outcome.score),
     )
 
