@@ -136,22 +136,45 @@ def test_rounded_weights_come_as_float32_and_are_said_to_be(
         assert np.array_equal(array, rounded), name.ours
 
 
-@pytest.mark.parametrize("objective", ["mlm", "all_tokens_mlm", "electric"])
+EQUAL_SIZES = {
+    "tied_weights": "none",
+    "generator_hidden_dim": 32,
+    "generator_num_layers": 2,
+    "generator_num_heads": 2,
+    "generator_intermediate_dim": 128,
+}
+
+
+@pytest.mark.parametrize(
+    ("objective", "changes", "count_notes"),
+    [
+        ("mlm", {}, 0),
+        ("all_tokens_mlm", {}, 1),  # Its copy head.
+        ("electric", {}, 1),  # Its two towers.
+        ("two_stage", EQUAL_SIZES, 1),  # The second stage has not begun.
+    ],
+)
 def test_any_objective_is_known_by_its_export_as_by_its_run(
-    tiny_config: ExperimentConfig, data_folder: Path, tmp_path: Path, objective: str
+    tiny_config: ExperimentConfig,
+    data_folder: Path,
+    tmp_path: Path,
+    objective: str,
+    changes: dict,
+    count_notes: int,
 ) -> None:
     info = load_info(data_folder)
     vocabulary = load_vocabulary(data_folder, info)
+    changes = {**changes, "vocabulary_size": len(vocabulary)}
     config = dataclasses.replace(
         tiny_config,
-        model=dataclasses.replace(tiny_config.model, vocabulary_size=len(vocabulary)),
+        model=dataclasses.replace(tiny_config.model, **changes),
         train=dataclasses.replace(tiny_config.train, objective=objective),
     )
     folder = tmp_path / "run"
     open_run_folder(folder, config, info, vocabulary)
     CheckpointFolder(folder / CHECKPOINTS_FOLDER).save(
         network_variables(build_objective(config, vocabulary).networks),
-        step=3,
+        step=2,
         config_fingerprint=config.fingerprint,
         data_fingerprint=info.fingerprint,
     )
@@ -159,6 +182,8 @@ def test_any_objective_is_known_by_its_export_as_by_its_run(
     ours, theirs = open_pretrained(version), open_pretrained(folder)
     assert list(ours.networks) == ["discriminator"]
     check_equal(ours, theirs)
+    assert len(theirs.notes) == count_notes
+    # What is not in the export needs no note that it is left out.
     assert set(ours.notes) <= set(theirs.notes)
 
 

@@ -26,7 +26,7 @@ from electra_keras.interchange.huggingface_tokenizer import (
     read_vocabulary,
 )
 from electra_keras.interchange.keras_weights import KerasWeights
-from electra_keras.interchange.run_weights import open_run_weights
+from electra_keras.interchange.run_weights import find_copies, open_run_weights
 from electra_keras.interchange.tf1 import find_prefix, open_tf1
 from electra_keras.interchange.tf1_hparams import read_hparams
 from electra_keras.interchange.vocabularies import check_same_vocabulary
@@ -178,6 +178,12 @@ def _join(
         if weights.has_copy_head:
             left_out.append(f"the copy head of the {name}")
     notes = [f"{what} is left out; other formats know no such" for what in left_out]
+    notes += [
+        f"the {copy} is not trained yet at step {run.checkpoint.step:,}: it has "
+        f"embeddings and encoder of the {original}, as at the start of its training, "
+        "and a head with initial weights"
+        for copy, original in find_copies(run).items()
+    ]
     return Pretrained(
         kind,
         path,
