@@ -61,6 +61,16 @@ def add_config_flags(parser: argparse.ArgumentParser, example: str) -> None:
     parser.add_argument(
         "--config", help="YAML file of configs/; without it the defaults: Small"
     )
+    add_settings_flag(parser, example)
+
+
+def add_settings_flag(parser: argparse.ArgumentParser, example: str) -> None:
+    """Adds --set, which wins over the file of settings.
+
+    Args:
+        parser: From `make_parser`.
+        example: Of a setting, such as "train.seed=2".
+    """
     parser.add_argument(
         "--set",
         action="append",

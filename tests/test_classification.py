@@ -2,57 +2,78 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+
 import numpy as np
 import pytest
+import tensorflow as tf
+from conftest import TINY_ENTRIES
+from tasks_fixtures import make_finder, text_task
 
-from electra_keras.finetuning.metrics.classification import (
-    count_confusions,
-    measure_classification,
-)
+from electra_keras.finetuning.set_aside import LabelledFile
+from electra_keras.finetuning.tasks.classification import Classification
+from electra_keras.finetuning.text_files import TextRow
+
+ROWS = [
+    TextRow("가 b", None, "bad", "1", 2),
+    TextRow("b", None, "good", "2", 3),
+    TextRow("c", None, "good", "3", 4),
+    TextRow("d", None, "good", "4", 5),
+]
 
 
-def measure(labels: list[int], predictions: list[int], n: int) -> dict[str, float]:
-    found = count_confusions(np.array(labels), np.array(predictions), n)
-    return measure_classification(found)
+@pytest.fixture
+def kind(tmp_path: Path) -> Classification:
+    config = text_task(tmp_path, "task.class_weights=balanced")
+    return Classification(config, Classification.learn(ROWS, config))
 
 
-def test_confusions_hold_labels_in_rows() -> None:
-    found = count_confusions(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0]), 3)
-    assert found.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
+def test_labels_and_weights_come_from_training_rows(kind: Classification) -> None:
+    assert kind.state["values"] == ["bad", "good"]
+    np.testing.assert_allclose(kind.state["weights"], [2.0, 2 / 3], rtol=1e-6)
+    assert kind.warnings(ROWS) == [
+        "label bad has 1 training example: it can hardly be learned"
+    ]
 
 
-def test_two_labels() -> None:
-    # 2 true and 1 false positives, 2 false and 3 true negatives.
-    metrics = measure([1, 1, 1, 1, 0, 0, 0, 0], [1, 1, 0, 0, 1, 0, 0, 0], 2)
-    assert metrics == {
-        "accuracy": 0.625,
-        "macro_f1": pytest.approx((4 / 7 + 6 / 9) / 2),
-        "mcc": pytest.approx((2 * 3 - 1 * 2) / (3 * 4 * 4 * 5) ** 0.5),
-        "f1": pytest.approx(4 / 7),
+def test_examples_hold_ids_and_labels(kind: Classification) -> None:
+    encoded = kind.encode(ROWS[:2], make_finder(TINY_ENTRIES))
+    first, second = encoded.examples
+    assert first["token_ids"].tolist() == [2, 6, 23, 3]
+    assert (int(first["label_ids"]), int(second["label_ids"])) == (0, 1)
+    assert first["label_ids"].dtype == np.int32
+    long = TextRow("b " * 30, None, "?", "9", 9)
+    encoded = kind.encode([long], make_finder(TINY_ENTRIES))
+    assert len(encoded.examples[0]["token_ids"]) == 12
+    assert encoded.notes == ("1 of 1 texts were cut: 20 tokens",)
+
+
+def test_the_loss_is_weighted_cross_entropy(kind: Classification) -> None:
+    batch = {
+        "label_ids": tf.constant([0, 1, 0]),
+        "weights": tf.constant([1.0, 1.0, 0.0]),
     }
+    outputs = {"logits": tf.constant([[0.0, 0.0], [0.0, math.log(3.0)], [9.0, 0.0]])}
+    expected = 2.0 * math.log(2.0) + 2 / 3 * math.log(4 / 3)
+    assert float(kind.loss(batch, outputs)) == pytest.approx(expected, rel=1e-5)
+    assert float(kind.count(batch)) == 2.0
 
 
-def test_three_labels() -> None:
-    # Worked by hand: F1 of 4/5, 0 and 2/3; right 3 of 5.
-    metrics = measure([0, 0, 1, 2, 2], [0, 0, 0, 2, 1], 3)
-    assert metrics["accuracy"] == 0.6
-    assert metrics["macro_f1"] == pytest.approx((4 / 5 + 0 + 2 / 3) / 3)
-    # (3 * 5 - (2 * 3 + 1 * 1 + 2 * 1)) / sqrt((25 - 9) (25 - 11)).
-    assert metrics["mcc"] == pytest.approx(6 / 224**0.5)
-    assert "f1" not in metrics
+def test_the_most_probable_label_is_predicted(kind: Classification) -> None:
+    outputs = [{"logits": np.array([math.log(3.0), 0.0], np.float32)}] * 2
+    predictions = kind.predict(ROWS[:2], [], outputs)
+    assert predictions[0] == {
+        "label": "bad",
+        "name": "bad",
+        "probabilities": [0.75, 0.25],
+    }
+    assert kind.confusions(ROWS[:2], predictions).tolist() == [[1, 0], [1, 0]]
+    assert kind.measure(ROWS[:2], predictions)["accuracy"] == 0.5
 
 
-def test_labels_that_do_not_occur_are_not_in_the_mean() -> None:
-    assert measure([0, 1], [0, 1], 5)["macro_f1"] == 1.0
-
-
-def test_constant_predictions_correlate_with_nothing() -> None:
-    metrics = measure([0, 1, 1], [1, 1, 1], 2)
-    assert metrics["mcc"] == 0.0 and metrics["f1"] == pytest.approx(0.8)
-
-
-def test_other_ids_and_shapes_are_errors() -> None:
-    with pytest.raises(ValueError, match="ids from 0 to 2 of 2 labels"):
-        measure([0, 2], [0, 1], 2)
-    with pytest.raises(ValueError, match="shapes"):
-        measure([0, 1], [0], 2)
+def test_unknown_labels_are_set_aside(kind: Classification) -> None:
+    odd = TextRow("x", None, "ugly", "5", 7)
+    known = kind.keep_known(LabelledFile("v.tsv", [ROWS[0], odd]))
+    assert known.rows == [ROWS[0]]
+    assert str(known.set_aside[0]) == "v.tsv:7: unknown label (ugly)"

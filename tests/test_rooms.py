@@ -35,17 +35,20 @@ MAY_IMPORT = {
     # Reads settings and data; builds nothing.
     "preflight": {*BASE, "data"},
     "training": {*BASE, "preflight", "objectives", "models", "data"},
-    # Its tasks are settings, checked as those of a run.
-    "finetuning": {*BASE, "config_checks", "objectives", "models", "data", "training"},
     # Serving reads what a run wrote, and samples as its objective did.
     "serving": {*BASE, "objectives", "models", "data", "training"},
     # Reads and fills networks of ours.
     "interchange": {*BASE, "objectives", "models", "data", "training"},
+    # Its settings are checked as those of a run; it starts from any known format.
+    "finetuning": {
+        *(*BASE, "config_checks", "interchange"),
+        *("objectives", "models", "data", "training"),
+    },
     "planning": {*BASE, "objectives", "models", "data", "training"},
 }
 COMMANDS = (
     *("train", "evaluate", "export", "predict"),
-    *("convert", "budget", "doctor", "demo"),
+    *("convert", "budget", "doctor", "demo", "finetune"),
 )
 BEAM_MAY_IMPORT = {
     "electra_keras",  # The version.

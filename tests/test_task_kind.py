@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from electra_keras.data.tokenizer import Tokenizer
 from electra_keras.data.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -63,8 +64,18 @@ def make_kind(name: str) -> TaskKind[Any]:
     return find_kind(name)(load_task(None, settings), CASES[name][0])
 
 
-def test_every_kind_is_here() -> None:
-    assert {*CASES} == {*KINDS}
+def test_rows_of_weight_0_are_not_counted() -> None:
+    kind = find_kind("regression")(load_task(), {"low": 0, "high": 1})
+    assert float(kind.count({"weights": tf.constant([1.0, 1.0, 0.0])})) == 2.0
+    with pytest.raises(ValueError, match="sequence_length is open"):
+        _ = kind.sequence_length
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_kinds_are_found_by_name(name: str) -> None:
+    kind = find_kind(name)
+    assert name in CASES and issubclass(kind, TaskKind)
+    assert kind.__module__.endswith(f".{name}")
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -73,12 +84,19 @@ def test_what_a_batch_needs_is_in_every_example(name: str) -> None:
     examples = kind.encode([*CASES[name][1], CASES[name][2]], FINDER).examples
     batch = BatchMaker(examples, kind.features, 8, 10).make(np.arange(len(examples)))
     assert {"token_ids", "weights", *kind.features} <= {*batch}
+    # What is held out of the training rows is chosen by it.
+    keys = {"token_classification": "나", "question_answering": "가 다"}
+    assert kind.key(CASES[name][2]) == keys.get(name, "나\n")
 
 
 def test_what_is_no_feature_stays_out_of_batches() -> None:
     row = FINDER.join(np.array([5]))
     example = make_example(row, word_places=np.array([1]))
-    assert example["word_places"].tolist() == [1]
+    assert {name: value.tolist() for name, value in example.items()} == {
+        "token_ids": [2, 5, 3],
+        "segment_ids": [0, 0, 0],
+        "word_places": [1],
+    }
     batch = BatchMaker([example], {}, 1, 10).make(np.array([0]))
     assert {*batch} == {"token_ids", "segment_ids", "padding_mask", "weights"}
 

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from electra_keras.errors import UsageError
-from electra_keras.finetuning.task_loading import find_format, load_task
+from electra_keras.finetuning.task_loading import (
+    find_format,
+    load_task,
+    settle_sequence_length,
+)
 
 CONFIGS = Path(__file__).parents[1] / "configs/tasks"
 
@@ -19,7 +23,7 @@ def test_defaults_are_those_of_the_reference() -> None:
     assert (training.epochs, training.batch_size) == (3.0, 32)
     assert (training.learning_rate, training.layer_decay_rate) == (1e-4, 0.8)
     assert (training.weight_decay_rate, training.warmup_rate) == (0.01, 0.1)
-    assert config.encoding.sequence_length == 128
+    assert config.encoding.sequence_length is None
     assert config.encoding.doc_stride_tokens == 128
     assert config.answers.max_answer_tokens == 30
 
@@ -38,7 +42,16 @@ def test_the_kind_decides_length_and_epochs(
 ) -> None:
     config = load_task(overrides=[f"task.kind={kind}"])
     assert config.training.epochs == epochs
-    assert config.encoding.sequence_length == tokens
+    settled = settle_sequence_length(config, 1_000)
+    assert settled.encoding.sequence_length == tokens
+    assert settle_sequence_length(config, 64).encoding.sequence_length == 64
+
+
+def test_rows_are_no_longer_than_what_was_trained() -> None:
+    config = load_task(overrides=["encoding.sequence_length=64"])
+    assert settle_sequence_length(config, 64) == config
+    with pytest.raises(UsageError, match="at most 32, the longest rows"):
+        settle_sequence_length(config, 32)
 
 
 def test_ready_configs_load() -> None:

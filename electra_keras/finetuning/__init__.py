@@ -1,7 +1,7 @@
-"""Room of fine-tuning: labelled files and predictions in, rows and metrics out.
+"""Room of fine-tuning: a task, its labelled files and a pre-trained model in.
 
-Comes in: a file of `configs/tasks/`, labelled files, a tokenizer; predictions.
-Goes out: encoded rows as numpy arrays, lists of what was set aside, metrics.
-Start reading: `task_config.py`, `set_aside.py`, a `*_files.py`, `encoding.py`,
-`tasks/`, then `metrics/`.
+Comes in: a file of `configs/tasks/`, labelled files, a model of any known format.
+Goes out: a folder with tuned networks, predictions, figures and a report.
+Start reading: `task_config.py`, a `*_files.py`, `tasks/task_kind.py`, `task_data.py`,
+`batches.py`, `task_network.py`, `trial.py`, then `tuning.py`.
 """

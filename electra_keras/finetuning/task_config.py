@@ -46,8 +46,13 @@ class FilesConfig:
 
     Attributes:
         train: Path of the examples to learn from.
-        validation: Path of those by which a run is chosen.
-        test: Path of those that are reported once, or None.
+        validation: Path of those by which a run is chosen. None: part of the
+            training rows.
+        test: Path of those that are reported once. None: part of the training
+            rows, if `test_rate` is not 0.
+        validation_rate: Share of the training rows that is held out where there
+            is no validation file; by a hash of the text.
+        test_rate: The same for the test.
         format: One of `FORMATS`. None: as kind and suffix say.
         max_set_aside_rate: Largest share of a file that may be set aside,
             from 0 to 1; more is an error.
@@ -56,15 +61,22 @@ class FilesConfig:
     train: str | None = None
     validation: str | None = None
     test: str | None = None
+    validation_rate: float = 0.1
+    test_rate: float = 0.0
     format: str | None = None
     max_set_aside_rate: float = 0.05
 
     def __post_init__(self) -> None:
         if self.format is not None:
             check_choice("files.format", self.format, FORMATS)
-        if not 0.0 <= self.max_set_aside_rate <= 1.0:
-            key = "files.max_set_aside_rate"
-            raise out_of_range(key, self.max_set_aside_rate, "a rate from 0 to 1")
+        for name in ("max_set_aside_rate", "validation_rate", "test_rate"):
+            rate = getattr(self, name)
+            if not 0.0 <= rate <= 1.0:
+                raise out_of_range(f"files.{name}", rate, "a rate from 0 to 1")
+        if self.validation is None and not self.validation_rate:
+            raise out_of_range(
+                "files.validation_rate", 0, "above 0 where files.validation is left out"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

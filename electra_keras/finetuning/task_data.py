@@ -14,6 +14,7 @@ from typing import Any
 from electra_keras.errors import UsageError
 from electra_keras.finetuning.encoding import PieceFinder
 from electra_keras.finetuning.set_aside import LabelledFile, check_share
+from electra_keras.finetuning.splitting import hold_out
 from electra_keras.finetuning.task_config import TaskConfig
 from electra_keras.finetuning.tasks.registry import find_kind
 from electra_keras.finetuning.tasks.task_kind import Example, TaskKind
@@ -69,20 +70,9 @@ def load_task_data(config: TaskConfig, finder: PieceFinder) -> TaskData:
         UsageError: A file is missing or of another form, too much is set aside,
             or nothing can be learned.
     """
-    files = {name: getattr(config.files, name) for name in SPLITS}
-    for name in ("train", "validation"):
-        if files[name] is None:
-            raise UsageError(
-                f"no files.{name}",
-                expected="a labelled file to learn from and one to choose by",
-                fix=f"Set files.{name} in the task, or --set files.{name}=PATH.",
-            )
     kind_class = find_kind(config.task.kind)
-    found = {
-        name: kind_class.read(path, config) for name, path in files.items() if path
-    }
+    found = _read_files(config, kind_class)
     train = found["train"]
-    check_share(train, config.files.max_set_aside_rate)
     kind = kind_class(config, kind_class.learn(train.rows, config))
     splits = {}
     for name, labelled in found.items():
@@ -91,7 +81,32 @@ def load_task_data(config: TaskConfig, finder: PieceFinder) -> TaskData:
             check_share(labelled, config.files.max_set_aside_rate)
         encoded = kind.encode(labelled.rows, finder)
         splits[name] = Split(labelled, encoded.examples, encoded.notes)
-    return TaskData(kind, splits, kind.warnings(train.rows), _hash(files))
+    paths = {name: getattr(config.files, name) for name in SPLITS}
+    return TaskData(kind, splits, kind.warnings(train.rows), _hash(paths))
+
+
+def _read_files(
+    config: TaskConfig, kind: type[TaskKind[Any]]
+) -> dict[str, LabelledFile[Any]]:
+    """Reads what there is, and holds out of the training rows what is not."""
+    files = config.files
+    if files.train is None:
+        raise UsageError(
+            "no files.train",
+            expected="a labelled file to learn from",
+            fix="Set files.train in the task, or --set files.train=PATH.",
+        )
+    train = kind.read(files.train, config)
+    check_share(train, files.max_set_aside_rate)
+    found = {}
+    for name in ("validation", "test"):
+        path, rate = getattr(files, name), getattr(files, f"{name}_rate")
+        if path is not None:
+            found[name] = kind.read(path, config)
+        elif rate:
+            train, found[name] = hold_out(train, rate, kind.key, name)
+    check_share(train, 1.0)
+    return {"train": train, **found}
 
 
 def _hash(files: dict[str, str | None]) -> str:

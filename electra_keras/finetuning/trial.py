@@ -67,7 +67,7 @@ class TrialResult:
     step: int
     figures: dict[str, dict[str, float]]
     train_secs: float
-    state: dict[str, Any]
+    state: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def score(self) -> float:

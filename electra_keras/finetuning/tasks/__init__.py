@@ -1,6 +1,6 @@
-"""Room of the kinds of task: rows of labelled files in, rows of ids out.
+"""Room of the kinds of task: labelled rows in, predictions and figures out.
 
-Comes in: rows of the readers, a `PieceFinder`.
-Goes out: `EncodedRow`s with labels, unpadded, and what was cut.
-Start reading: `text_encoding.py`, then `tag_encoding.py`, `question_encoding.py`.
+Comes in: rows of the readers, a `PieceFinder`, outputs of the network.
+Goes out: unpadded examples, heads, losses, predictions, figures.
+Start reading: `task_kind.py`, then `classification.py` and `text_encoding.py`.
 """

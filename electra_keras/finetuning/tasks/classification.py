@@ -61,6 +61,11 @@ class Classification(TaskKind[TextRow]):
         return read_text_file(path, config)
 
     @staticmethod
+    def key(row: TextRow) -> str:
+        """Its text, or both of them."""
+        return f"{row.text}\n{row.text_pair or ''}"
+
+    @staticmethod
     def learn(rows: Sequence[TextRow], config: TaskConfig) -> dict[str, Any]:
         """Finds the labels, and their weights."""
         found = [str(row.label) for row in rows]

@@ -46,6 +46,11 @@ class Regression(TaskKind[TextRow]):
         return read_text_file(path, config)
 
     @staticmethod
+    def key(row: TextRow) -> str:
+        """Its text, or both of them."""
+        return f"{row.text}\n{row.text_pair or ''}"
+
+    @staticmethod
     def learn(rows: Sequence[TextRow], config: TaskConfig) -> dict[str, Any]:
         """Finds the range of the numbers."""
         numbers = [float(row.label) for row in rows]

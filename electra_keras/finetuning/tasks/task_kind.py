@@ -88,6 +88,11 @@ class TaskKind(abc.ABC, Generic[Row]):
 
     @staticmethod
     @abc.abstractmethod
+    def key(row: Row) -> str:
+        """What rows that are the same have in common, such as their text."""
+
+    @staticmethod
+    @abc.abstractmethod
     def learn(rows: Sequence[Row], config: TaskConfig) -> dict[str, Any]:
         """Finds out what the training rows decide, such as the labels.
 
