@@ -17,8 +17,8 @@ from beam_pipelines.reporting.comparison import (
     compare_examples,
     compare_folders,
 )
-from beam_pipelines.reporting.visible import show_invisible
 from electra_keras.command_line import make_parser, run_command
+from electra_keras.data.visible import show_invisible
 
 _DESCRIPTION = """\
 Compares two data folders: settings that differ, vocabularies, shards, and the

@@ -23,8 +23,8 @@ from beam_pipelines.reporting.examples import (
     read_examples,
     read_rejected,
 )
-from beam_pipelines.reporting.visible import show_invisible
 from electra_keras.command_line import make_parser, run_command
+from electra_keras.data.visible import show_invisible
 from electra_keras.errors import UsageError
 
 if TYPE_CHECKING:

@@ -49,6 +49,18 @@ def test_examples_hold_ids_and_labels(kind: Classification) -> None:
     assert encoded.notes == ("1 of 1 texts were cut: 20 tokens",)
 
 
+def test_a_text_is_its_cls_or_its_mean(tmp_path: Path) -> None:
+    states = tf.constant([[[1.0, 2.0], [3.0, 6.0], [99.0, 99.0]]])
+    mask = tf.constant([[1, 1, 0]])
+    for pooling, expected in (("cls", [1.0, 2.0]), ("mean", [2.0, 4.0])):
+        config = text_task(tmp_path, f"training.pooling={pooling}")
+        kind = Classification(config, Classification.learn(ROWS, config))
+        head = kind.build_head(2, 0.5, 1)
+        head.build(states.shape)
+        head.projection.kernel.assign(np.eye(2))
+        assert head(states, mask)["logits"].numpy().tolist() == [expected]
+
+
 def test_the_loss_is_weighted_cross_entropy(kind: Classification) -> None:
     batch = {
         "label_ids": tf.constant([0, 1, 0]),

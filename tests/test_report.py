@@ -17,8 +17,8 @@ from beam_pipelines.reporting.charts import compact, make_histogram
 from beam_pipelines.reporting.nested import flatten
 from beam_pipelines.reporting.report import make_report
 from beam_pipelines.reporting.verdicts import find_problems
-from beam_pipelines.reporting.visible import show_invisible
 from beam_pipelines.reporting.word_changes import Part, mark_changes
+from electra_keras.data.visible import show_invisible
 
 HOSTILE = "<script>alert(1)</script>\"]]>'&lt;{{ 7 * 7 }}</style><!--"
 

@@ -59,6 +59,7 @@ BEAM_MAY_IMPORT = {
     "electra_keras.data.features",
     "electra_keras.data.info",
     "electra_keras.data.tokenizer",
+    "electra_keras.data.visible",
     "electra_keras.data.vocabulary",
     "electra_keras.errors",
 }
@@ -162,6 +163,7 @@ WORKER_SIDE = (
         "data.features",
         "data.info",
         "data.tokenizer",
+        "data.visible",
         "data.vocabulary",
     ),
 )

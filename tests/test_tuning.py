@@ -44,12 +44,17 @@ def test_trials_differ_and_are_summed_up(
     record = PretrainedRecord.from_json((output / "pretrained.json").read_text("utf-8"))
     assert record.source == str(run_folder) and len(record.sha256) == 64
     assert record.model.hidden_dim == 32
+    report = (output / "report.md").read_text("utf-8")
+    median = figures["validation"]["accuracy"]["median"]
+    assert f"| **Median** | **{median:.4f}** |" in report
+    assert "40 held out for validation" in report
     told = capsys.readouterr().out
     assert "train: 96 rows of" in told and "trial 2 of 2, seed 1" in told
 
     more = dataclasses.replace(task.training, trials=3)
     again = tune(dataclasses.replace(task, training=more), run_folder, output)
     assert again.results[:2] == tuned.results and len(again.results) == 3
+    assert "| Seed 2" in (output / "report.md").read_text("utf-8")
 
 
 def test_a_folder_is_of_one_fine_tuning(

@@ -17,7 +17,7 @@ import yaml
 
 from beam_pipelines.reporting.labels import PACKINGS, REASONS, title
 from beam_pipelines.reporting.verdicts import find_problems
-from beam_pipelines.reporting.visible import show_invisible
+from electra_keras.data.visible import show_invisible
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#&~])")
 

@@ -17,8 +17,8 @@ from beam_pipelines.reporting import charts
 from beam_pipelines.reporting.labels import PACKINGS, REASONS, title
 from beam_pipelines.reporting.nested import flatten
 from beam_pipelines.reporting.verdicts import find_problems
-from beam_pipelines.reporting.visible import show_invisible
 from beam_pipelines.reporting.word_changes import mark_changes
+from electra_keras.data.visible import show_invisible
 
 _MISSING = "–"
 _MAX_SAMPLES = 5  # Of a stage or reason.

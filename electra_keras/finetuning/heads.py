@@ -19,15 +19,15 @@ class TaskHead(keras.layers.Layer):
 
     Args:
         outputs: N, numbers of each projection.
-        is_of_tokens: Whether every token has them; otherwise [CLS] alone, which
-            stands for the row.
+        pooling: What stands for the row: "cls", the state of [CLS], or "mean",
+            that of all real tokens. "none": every token has numbers of its own.
         dropout_rate: Of what is projected.
         seed: Of the initial weights.
 
     Call arguments:
         hidden_states: float (B, S, H), the last ones.
-        padding_mask: int32 (B, S), for heads that need it.
-        segment_ids: int32 (B, S), likewise.
+        padding_mask: int32 (B, S).
+        segment_ids: int32 (B, S), for other heads.
 
     Returns: `logits`: float32 (B, N), or (B, S, N) of tokens.
 
@@ -40,13 +40,13 @@ class TaskHead(keras.layers.Layer):
         self,
         outputs: int,
         *,
-        is_of_tokens: bool = False,
+        pooling: str = "cls",
         dropout_rate: float = 0.1,
         seed: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.is_of_tokens = is_of_tokens
+        self.pooling = pooling
         self.dropout = Dropout(dropout_rate, name="dropout")
         seed = child_seed(seed, "task_head")
         self.projection = glorot_dense(outputs, seed, "projection")
@@ -57,10 +57,19 @@ class TaskHead(keras.layers.Layer):
         self.projection.build((None, hidden_states_shape[-1]))
 
     def call(self, hidden_states, padding_mask=None, segment_ids=None, training=None):
-        states = hidden_states if self.is_of_tokens else hidden_states[:, 0]
+        states = self._pool(hidden_states, padding_mask)
         states = self.dropout(states, training=training)
         # Dense layers of ours take flat rows.
         flat = tf.reshape(states, [-1, states.shape[-1]])
         logits = tf.cast(self.projection(flat), tf.float32)
         shape = [*tf.unstack(tf.shape(states)[:-1]), logits.shape[-1]]
         return {"logits": tf.reshape(logits, shape)}
+
+    def _pool(self, hidden_states, padding_mask):
+        if self.pooling == "none":
+            return hidden_states
+        if self.pooling == "cls":
+            return hidden_states[:, 0]
+        weights = tf.cast(padding_mask, hidden_states.dtype)[..., tf.newaxis]
+        total = tf.reduce_sum(hidden_states * weights, axis=1)
+        return total / tf.maximum(tf.reduce_sum(weights, axis=1), 1.0)

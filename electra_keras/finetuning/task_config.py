@@ -179,6 +179,9 @@ class TrainingConfig:
         warmup_rate: Share of the steps in which the rate rises.
         dropout_rate: Of hidden states, attention and the head, whatever it was in
             the pre-training.
+        pooling: What stands for a text: "cls", the state of [CLS], as in the
+            reference, or "mean", that of all its tokens, which suits networks that
+            were pre-trained for a short time.
         patience_epochs: Epochs without a better validation figure after which
             a run stops; 0: never.
         seed: Of the first trial; each later one takes the next number.
@@ -196,6 +199,7 @@ class TrainingConfig:
     weight_decay_rate: float = 0.01
     warmup_rate: float = 0.1
     dropout_rate: float = 0.1
+    pooling: str = "cls"
     patience_epochs: int = 0
     seed: int = 0
     trials: int = 1
@@ -211,6 +215,7 @@ class TrainingConfig:
             rates=("weight_decay_rate", "warmup_rate", "dropout_rate"),
             closed_rates=("layer_decay_rate",),
         )
+        check_choice("training.pooling", self.pooling, ("cls", "mean"))
         check_choice("training.compat", self.compat, ("none", "google"))
         check_choice("training.strategy", self.strategy, ("none", "mirrored", "tpu"))
         check_choice("training.precision", self.precision, ("float32", "bfloat16"))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from electra_keras.data.tokenizer import Tokenizer
 from electra_keras.finetuning.encoding import PieceFinder
+from electra_keras.finetuning.reporting.report import write_report
 from electra_keras.finetuning.spread import Spread, find_best, spread_figures
 from electra_keras.finetuning.task_config import TaskConfig
 from electra_keras.finetuning.task_data import TaskData, load_task_data
@@ -83,6 +84,7 @@ def tune(
     ]
     figures = spread_figures(results)
     write_text(output / FIGURES_FILE, json.dumps(figures, indent=2) + "\n")
+    write_report(output, data, results, source, from_scratch=from_scratch)
     return Tuned(data.kind.score, results, figures, find_best(results))
 
 

@@ -97,9 +97,10 @@ class Classification(TaskKind[TextRow]):
         return Encoded(examples, found.notes)
 
     def build_head(self, hidden_dim: int, dropout_rate: float, seed: int) -> TaskHead:
-        """Builds one logit a label, from [CLS]."""
+        """Builds one logit a label."""
         return TaskHead(
             len(self.labels.values),
+            pooling=self.config.training.pooling,
             dropout_rate=dropout_rate,
             seed=seed,
             name="task_head",

@@ -76,8 +76,14 @@ class Regression(TaskKind[TextRow]):
         return Encoded(examples, found.notes)
 
     def build_head(self, hidden_dim: int, dropout_rate: float, seed: int) -> TaskHead:
-        """Builds one number, from [CLS]."""
-        return TaskHead(1, dropout_rate=dropout_rate, seed=seed, name="task_head")
+        """Builds one number."""
+        return TaskHead(
+            1,
+            pooling=self.config.training.pooling,
+            dropout_rate=dropout_rate,
+            seed=seed,
+            name="task_head",
+        )
 
     def loss(self, batch: Batch, outputs: Batch) -> tf.Tensor:
         """Sums the squared error, in squared shares of the range."""

@@ -136,7 +136,7 @@ class TokenClassification(TaskKind[TaggedRow]):
         """Builds one logit a tag, from every token."""
         return TaskHead(
             len(self.labels.values),
-            is_of_tokens=True,
+            pooling="none",
             dropout_rate=dropout_rate,
             seed=seed,
             name="task_head",

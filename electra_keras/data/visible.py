@@ -1,8 +1,8 @@
 """Text that is safe and readable wherever it is shown.
 
-Samples come from raw text: control characters would act on a terminal, marks
-of direction would turn the text beside them, and lone surrogates cannot be
-written as UTF-8. They are shown by their number.
+Used by the reports of both sides. Samples come from raw text: control characters
+would act on a terminal, marks of direction would turn the text beside them, and
+lone surrogates cannot be written as UTF-8. They are shown by their number.
 """
 
 from __future__ import annotations
