@@ -43,8 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--init_from",
         metavar="PATH",
-        help="start from the weights of a run, a Hugging Face folder or a TF1 "
-        "checkpoint with the same vocabulary; the optimizer starts afresh",
+        help="start from the weights of a run, an export such as models/reviews/1, a "
+        "Hugging Face folder or a TF1 checkpoint with the same vocabulary; the "
+        "optimizer starts afresh",
     )
     parser.add_argument(
         "--force", action="store_true", help="train what the doctor calls doomed"
