@@ -21,6 +21,7 @@ PATH/python has torch, transformers and accelerate; the peer is `torch_finetunin
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import statistics
