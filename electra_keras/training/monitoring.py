@@ -40,16 +40,16 @@ _TAGS = {
     "disc_recall": "discriminator/recall",
     "disc_auc": "discriminator/auc",
     "replaced_rate": "input/replaced_rate",
+    "probe_accuracy": "probe/accuracy",
+    "probe_macro_f1": "probe/macro_f1",
+    "probe_majority_accuracy": "probe/majority_accuracy",
+    "probe_secs": "probe/secs",
     "learning_rate": "optimizer/learning_rate",
     "real_tokens_per_sec": "input/real_tokens_per_sec",
     "padding_rate": "input/padding_rate",
     "waiting_rate": "input/waiting_rate",
     "unreadable_examples": "input/unreadable_examples",
     "gradient_norm": "optimizer/gradient_norm",
-    "probe_accuracy": "probe/accuracy",
-    "probe_macro_f1": "probe/macro_f1",
-    "probe_majority_accuracy": "probe/majority_accuracy",
-    "probe_secs": "probe/secs",
 }
 
 
