@@ -21,7 +21,6 @@ PATH/python has torch, transformers and accelerate; the peer is `torch_finetunin
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import random
 import statistics
