@@ -1,6 +1,6 @@
 """Configuration of a comparison: frozen dataclasses own defaults and checks.
 
-Read from a file of `configs/experiments/`; `budgets.py` and `jobs.py` turn it
+Read from a file of `configs/experiments/`; `budgets.py` and `compare_jobs.py` turn it
 into what is to be done.
 """
 
@@ -203,8 +203,6 @@ class CompareConfig:
         names = [method.name for method in self.methods]
         _check_each_once("methods", names)
         _check_each_once("tasks", [task.name for task in self.tasks])
-        if not self.tasks:
-            raise UsageError("no tasks", expected="one or more", fix="List some.")
         reference = [m for m in self.methods if m.name == self.pretraining.reference]
         if not reference or not reference[0].is_pretrained:
             raise UsageError(

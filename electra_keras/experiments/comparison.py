@@ -24,8 +24,8 @@ from electra_keras.errors import UsageError
 from electra_keras.experiments.budgets import find_budgets, plan_method
 from electra_keras.experiments.clock import Clock
 from electra_keras.experiments.compare_config import BUDGETS, CompareConfig
+from electra_keras.experiments.compare_jobs import Job, list_jobs, name_row
 from electra_keras.experiments.comparison_report import write_comparison
-from electra_keras.experiments.jobs import Job, list_jobs, name_row
 from electra_keras.experiments.labelled_pool import (
     LabelledPools,
     count_training_rows,
@@ -34,6 +34,7 @@ from electra_keras.experiments.labelled_pool import (
 )
 from electra_keras.experiments.pretrainings import (
     RUNS_FOLDER,
+    check_same,
     find_step,
     pretrain,
 )
@@ -88,10 +89,16 @@ class Comparison:
 
         While a budget asks for a clock that was not read yet, those of other
         budgets.
+
+        Raises:
+            UsageError: A run folder holds a run with other settings.
         """
         budgets = find_budgets(
             self.config, self.info, self.clock.step_secs(), self.known_budgets()
         )
+        for spent in budgets:
+            for run in spent.runs():
+                check_same(run, self.folder / RUNS_FOLDER / run.name)
         return list_jobs(self.config, budgets, self.tasks, self._hashes)
 
     def known_budgets(self) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from electra_keras.experiments.compare_jobs import Job
 from electra_keras.experiments.comparison import Comparison
-from electra_keras.experiments.jobs import Job
 from electra_keras.experiments.progress import format_secs
 from electra_keras.experiments.result_lines import ResultLines
 from electra_keras.experiments.run_rows import read_runs

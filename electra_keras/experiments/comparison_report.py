@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from electra_keras.experiments.compare_jobs import Job
 from electra_keras.experiments.comparison_figures import draw_figures
-from electra_keras.experiments.jobs import Job
 from electra_keras.experiments.progress import format_secs
 from electra_keras.experiments.run_rows import RunRow, read_runs
 from electra_keras.experiments.significance import FINETUNINGS

@@ -1,6 +1,6 @@
 """Hashes of settings: do two things that were computed belong together?
 
-Used by `clock.py`, `jobs.py` and `trials.py`.
+Used by `clock.py`, `compare_jobs.py` and `trials.py`.
 """
 
 from __future__ import annotations

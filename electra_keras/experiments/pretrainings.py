@@ -29,8 +29,29 @@ def find_step(folder: Path) -> int:
     return 0 if latest is None else latest.step
 
 
+def check_same(run: PretrainingRun, folder: Path) -> bool:
+    """Checks that a folder is absent or this very run's.
+
+    Returns: Whether settings differ that decide no weight, such as intervals.
+
+    Raises:
+        UsageError: It holds a run with other settings.
+    """
+    if not (folder / CONFIG_FILE).is_file():
+        return False
+    changes = find_changes(load_config(folder / CONFIG_FILE), run.config)
+    others = [change for change in changes if change.setting not in FREE]
+    if others:
+        raise UsageError(
+            f"{folder} holds another run: {'; '.join(map(str, others))}",
+            expected="a run with the settings of the comparison",
+            fix="Undo the change, or choose another --output.",
+        )
+    return bool(changes)
+
+
 def pretrain(run: PretrainingRun, data: str, folder: Path) -> None:
-    """Pre-trains to the end, or checks that this very run has ended.
+    """Pre-trains to the end.
 
     Args:
         run: What it is.
@@ -42,19 +63,8 @@ def pretrain(run: PretrainingRun, data: str, folder: Path) -> None:
         SystemExit: After SIGTERM, its step saved.
         KeyboardInterrupt: After Ctrl-C; the same.
     """
-    changes = []
-    if (folder / CONFIG_FILE).is_file():
-        changes = find_changes(load_config(folder / CONFIG_FILE), run.config)
-    others = [change for change in changes if change.setting not in FREE]
-    if others:
-        raise UsageError(
-            f"{folder} holds another run: {'; '.join(map(str, others))}",
-            expected="a run with the settings of the comparison",
-            fix="Undo the change, or choose another --output.",
-        )
-    if find_step(folder) >= run.spent.steps:
-        return
-    train(run.config, data, folder, allow_changes=bool(changes))
+    train(run.config, data, folder, allow_changes=check_same(run, folder))
+    # A process that trains many networks keeps none of them.
     keras.backend.clear_session()
     gc.collect()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from electra_keras.experiments.jobs import Job
+from electra_keras.experiments.compare_jobs import Job
 from electra_keras.finetuning.task_config import TaskConfig
 from electra_keras.planning.flops import RowSizes, count_forward_flops
 from electra_keras.planning.plan import Plan

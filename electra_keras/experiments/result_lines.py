@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from electra_keras.experiments.jobs import make_key
+from electra_keras.experiments.compare_jobs import make_key
 
 RESULTS_FILE = "results.jsonl"
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from electra_keras.experiments.budgets import MethodBudget
-from electra_keras.experiments.jobs import Job, name_row
+from electra_keras.experiments.compare_jobs import Job, name_row
 from electra_keras.experiments.pretrainings import (
     RUNS_FOLDER,
     find_step,

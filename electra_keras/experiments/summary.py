@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from electra_keras.experiments.jobs import Job, make_key
+from electra_keras.experiments.compare_jobs import Job, make_key
 from electra_keras.experiments.significance import (
     Difference,
     compare_scores,

@@ -16,7 +16,7 @@ from electra_keras.config import ExperimentConfig
 from electra_keras.data.info import DatasetInfo
 from electra_keras.data.vocabulary import Vocabulary
 from electra_keras.experiments.baselines import run_baseline
-from electra_keras.experiments.jobs import Job
+from electra_keras.experiments.compare_jobs import Job
 from electra_keras.experiments.labelled_pool import LabelledPools
 from electra_keras.experiments.result_lines import ResultLines
 from electra_keras.finetuning.trial import Trial
