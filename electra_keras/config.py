@@ -116,6 +116,13 @@ class TrainConfig:
         evaluate_examples: At most so many held-out examples each time.
         checkpoint_every_steps: Optimizer steps between checkpoints.
         kept_checkpoints: The newest so many are kept, and the best.
+        probe: Path of a task, a file such as those in `configs/tasks/`, whose
+            labels a linear probe learns from the frozen network on the way. None:
+            no probe.
+        probe_every_steps: Optimizer steps between probes. None: as
+            `evaluate_every_steps`.
+        probe_train_examples: At most so many labelled texts the probe learns from.
+        probe_validation_examples: At most so many it is measured on.
     """
 
     objective: str = "electra"
@@ -149,6 +156,10 @@ class TrainConfig:
     evaluate_examples: int = 2_048
     checkpoint_every_steps: int = 1_000
     kept_checkpoints: int = 3
+    probe: str | None = None
+    probe_every_steps: int | None = None
+    probe_train_examples: int = 2_000
+    probe_validation_examples: int = 2_000
 
     def __post_init__(self) -> None:
         check_choice("train.compat", self.compat, ("none", "google"))
@@ -158,7 +169,7 @@ class TrainConfig:
             "train",
             skip=(
                 *("warmup_steps", "weight_decay_rate", "seed"),
-                *("generator_steps", "jit_compile"),
+                *("generator_steps", "jit_compile", "probe", "probe_every_steps"),
             ),
             rates=("adam_beta_1", "adam_beta_2"),
         )
@@ -174,10 +185,12 @@ class TrainConfig:
             )
         check_choice("train.precision", self.precision, ("float32", "bfloat16"))
         check_choice("train.strategy", self.strategy, STRATEGIES)
+        if self.probe_every_steps == 0:
+            raise out_of_range("train.probe_every_steps", 0, "a number above 0")
         every = ("log_every_steps", "evaluate_every_steps", "checkpoint_every_steps")
-        for name in (*every, "train_steps"):
+        for name in (*every, "probe_every_steps", "train_steps"):
             steps = getattr(self, name)
-            if steps % self.steps_per_execution:
+            if steps is not None and steps % self.steps_per_execution:
                 raise UsageError(
                     f"train.{name} {steps}",
                     expected="a multiple of train.steps_per_execution "
@@ -191,6 +204,11 @@ class TrainConfig:
         if self.overlapped_warmup:
             return self.warmup_steps
         return min(self.warmup_steps, self.train_steps // 10)
+
+    @property
+    def effective_probe_every_steps(self) -> int:
+        """Steps between two probes."""
+        return self.probe_every_steps or self.evaluate_every_steps
 
     @property
     def effective_generator_steps(self) -> int:

@@ -26,7 +26,7 @@ def check_positive(
     Args:
         config: The dataclass.
         section: Named in the error.
-        skip: Fields that may be 0 or None.
+        skip: Fields that may be 0, None or a word.
         rates: Fields in [0, 1).
         closed_rates: Fields in [0, 1].
 
@@ -45,7 +45,8 @@ def check_positive(
                     fix="Write 15 percent as 0.15.",
                 )
         elif field.name in skip:
-            if value is not None and not 0 <= value < math.inf:
+            is_number = value is not None and not isinstance(value, str)
+            if is_number and not 0 <= value < math.inf:
                 raise out_of_range(key, value, "a number not below 0")
         elif not isinstance(value, bool | str) and not 0 < value < math.inf:
             raise out_of_range(key, value, "a number above 0")

@@ -21,6 +21,7 @@ makes the folders discriminator and generator, which Transformers loads:
 --to=tf1 a checkpoint with the names of google-research/electra. Other models are
 converted alike; --source takes any of these and tells them apart:
   a run folder of electra_keras.train
+  a version of electra_keras.export, such as models/reviews/1
   a folder with config.json and model.safetensors, or one that holds the
     folders discriminator and generator
   a TF1 checkpoint: model.ckpt for model.ckpt.index, with vocab.txt beside it

@@ -43,8 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--init_from",
         metavar="PATH",
-        help="start from the weights of a run, a Hugging Face folder or a TF1 "
-        "checkpoint with the same vocabulary; the optimizer starts afresh",
+        help="start from the weights of a run, an export such as models/reviews/1, a "
+        "Hugging Face folder or a TF1 checkpoint with the same vocabulary; the "
+        "optimizer starts afresh",
     )
     parser.add_argument(
         "--force", action="store_true", help="train what the doctor calls doomed"
@@ -73,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> None:
     from electra_keras.config_files import load_config
+    from electra_keras.finetuning.probe import LinearProbe
     from electra_keras.interchange.initial_weights import InitialWeights
     from electra_keras.training.boards.profiling import parse_profile_steps
     from electra_keras.training.run import train
@@ -92,6 +94,7 @@ def _train(options: argparse.Namespace) -> None:
         profile_steps=profile,
         skip_corrupt=options.skip_corrupt,
         allow_changes=options.allow_changes,
+        probe=LinearProbe.of(config.train),
     )
     if done.checkpoint is None:
         print(f"trained steps {done.start_step:,} to {done.step:,}; the chief saves")

@@ -226,6 +226,31 @@ def run_folder(
 
 
 @pytest.fixture(scope="session")
+def probe_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A task for a probe of `data_folder`'s runs: 60 + 20 texts, one of them empty.
+
+    Of the labels "good", which texts with 나 have, and "bad", which those with 가
+    have, three of five are "bad".
+    """
+    folder = tmp_path_factory.mktemp("task")
+    words = "다라마바사아자차카타파하"
+    for split, count in (("train", 60), ("validation", 20)):
+        lines = ["text\tlabel"]
+        for row in range(count):
+            label, sign = ("good", "나") if row % 5 < 2 else ("bad", "가")
+            rest = " ".join(words[(row + i) % len(words)] for i in range(row % 4))
+            lines.append(f"{sign} {sign} {rest}\t{label}")
+        lines += ["\tgood"] if split == "train" else []
+        (folder / f"{split}.tsv").write_text("\n".join(lines) + "\n", "utf-8")
+    path = folder / "task.yaml"
+    path.write_text(
+        f"files:\n  train: {folder}/train.tsv\n  validation: {folder}/validation.tsv\n"
+        "columns: {text: text, label: label}\n"
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
 def two_cpus() -> str:
     """Code that a process of its own begins with: two devices on any machine."""
     return """

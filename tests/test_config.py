@@ -158,6 +158,8 @@ def test_wrong_type_names_key_value_and_type(override: str, message: str) -> Non
             "train.log_every_steps 100; expected a multiple of "
             "train.steps_per_execution 3.",
         ),
+        ("train.probe_every_steps=0", "train.probe_every_steps 0; expected a number"),
+        ("train.probe_train_examples=0", "train.probe_train_examples 0; expected a"),
     ],
 )
 def test_value_that_makes_no_sense_is_refused(override: str, message: str) -> None:
@@ -223,6 +225,8 @@ def test_fingerprint_changes_with_every_setting(section: str) -> None:
         "generator_steps": 9,
         "generator_fraction": 0.5,
         "jit_compile": True,
+        "probe": "configs/tasks/korean_sentiment.yaml",
+        "probe_every_steps": 9,
         "steps_per_execution": 2,
         "micro_batches": 2,
         "vocabulary_size": 9,

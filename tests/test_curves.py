@@ -55,3 +55,24 @@ def test_without_a_configuration_there_are_curves_alone(
 
 def test_nothing_to_draw_is_no_picture(tmp_path: Path) -> None:
     assert curves.draw_curves(tmp_path) is None
+
+
+def test_a_probe_is_drawn_beside_what_the_most_frequent_label_reaches(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    for step, accuracy in ((0, 0.6), (2_000, 0.7)):
+        values = {"probe_accuracy": accuracy, "probe_macro_f1": accuracy - 0.1}
+        values |= {"probe_majority_accuracy": 0.55, "probe_secs": 3.0}
+        History(folder).append("probe", step, values)
+    figures = []
+    monkeypatch.setattr(pyplot, "close", figures.append)
+    curves.draw_curves(folder)
+    axes = {axis.get_title(): axis for axis in figures[0].axes}
+    assert "probe_secs" not in axes
+    axis = axes["Probe: accuracy, macro F1, most frequent label"]
+    assert {line.get_label(): list(line.get_ydata()) for line in axis.lines} == {
+        "probe_accuracy, probe": [0.6, 0.7],
+        "probe_macro_f1, probe": [0.5, 0.7 - 0.1],
+        "probe_majority_accuracy, probe": [0.55, 0.55],
+    }

@@ -43,15 +43,21 @@ send_signal(pytest.MonkeyPatch(), 3, signal.SIGTERM)
 """
 TESTS = Path(__file__).parent
 # What the clock decides.
-UNTOLD = ("real_tokens_per_sec", "waiting_rate")
+UNTOLD = ("real_tokens_per_sec", "waiting_rate", "probe_secs")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, tiny_config) -> Path:
-    """Holds `config.yaml`: five steps without dropout."""
+def folder(
+    tmp_path_factory: pytest.TempPathFactory, tiny_config, probe_task: Path
+) -> Path:
+    """Holds `config.yaml`: five steps without dropout, with a probe."""
     folder = tmp_path_factory.mktemp("parallel")
     train = dataclasses.replace(
-        tiny_config.train, train_steps=5, checkpoint_every_steps=5, clip_norm=0.5
+        tiny_config.train,
+        train_steps=5,
+        checkpoint_every_steps=5,
+        clip_norm=0.5,
+        probe=str(probe_task),
     )
     model = dataclasses.replace(tiny_config.model, dropout_rate=0.0)
     config = ExperimentConfig(model, tiny_config.data, train)
@@ -140,7 +146,7 @@ def check_equal(alone: Path, other: Path) -> None:
     assert expected.keys() == received.keys() and len(expected) > 100
     for name, value in expected.items():
         assert received[name] == pytest.approx(value, abs=1e-6), name
-    for split in ("train", "validation"):
+    for split in ("train", "validation", "probe"):
         rows = [History(path).rows(split) for path in (alone, other)]
         assert len(rows[0]) == len(rows[1]) > 0
         for one, two in zip(*rows, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,21 @@ def test_nothing_evaluated_is_said_and_not_made_up(
     extra = tmp_path / "assets.extra"
     assert not (extra / "metrics.json").exists()
     assert "Nothing was evaluated." in (extra / "README.md").read_text()
+
+
+def test_history_comes_along_without_its_paths(run: RunRecord, tmp_path: Path) -> None:
+    elsewhere = Path(shutil.copytree(run.folder, tmp_path / "run"))
+    measured = '{"split": "validation", "loss": 12.5, "step": 9.0}'
+    (elsewhere / "evaluation.json").write_text(measured)
+    began = {"source": "/home/a/models/b", "kind": "tf1", "sha256": "12ab"}
+    (elsewhere / "initial_weights.json").write_text(json.dumps(began))
+    text = ServedText(Tokenizer(run.vocabulary, run.info.tokenizer), 12)
+    other = dataclasses.replace(run, folder=elsewhere)
+    write_extra_assets(other, text, ("tokenize",), tmp_path, with_generator=False)
+    extra = tmp_path / "assets.extra"
+    assert (extra / "evaluation.json").read_text() == measured
+    known = json.loads((extra / "initial_weights.json").read_text())
+    assert known == began | {"source": "b"}
 
 
 def test_card_says_what_the_model_is(extra: Path) -> None:

@@ -15,7 +15,7 @@ from beam_pipelines.cleaning.normalization import (
     normalize_text,
     tidy_lines,
 )
-from electra_keras.serving.graph_normalization import GraphNormalizer
+from electra_keras.data.graph_normalization import GraphNormalizer
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 WALES = "\U0001f3f4\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f"

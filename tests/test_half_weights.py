@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from electra_keras.errors import UsageError
 from electra_keras.serving.export import export_run
+from electra_keras.serving.half_weights import HalfWeights
 from electra_keras.serving.prediction import predict
 from electra_keras.training.saved_run import SavedRun, load_run
 
@@ -49,6 +50,12 @@ def test_answers_are_those_of_rounded_weights(
     np.testing.assert_allclose(
         received.replaced_probabilities, expected.replaced_probabilities, atol=1e-5
     )
+
+
+def test_copies_are_named_as_the_weights_are(run: SavedRun) -> None:
+    paths = [variable.path for variable in HalfWeights(run.discriminator).variables]
+    assert paths == [variable.path for variable in run.discriminator.variables]
+    assert "discriminator_encoder/block_1/output/kernel" in paths
 
 
 @pytest.mark.parametrize(

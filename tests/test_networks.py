@@ -377,6 +377,20 @@ def test_dropout_changes_training_and_not_inference(
         discriminator(inputs, training=True)
 
 
+def test_encoder_gives_the_hidden_states_of_every_layer() -> None:
+    encoder = Encoder(32, 2, 2, 64, embedding_dim=16, name="e")
+    embeddings = tf.random.stateless_normal([2, 5, 16], [1, 2])
+    mask = tf.constant([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
+    last = encoder(embeddings, mask, training=False)
+    layers = encoder(embeddings, mask, training=False, every_layer=True)
+    assert [layer.shape for layer in layers] == [(2, 5, 32)] * 3
+    assert np.array_equal(layers[-1], last)
+    assert layers[0].numpy() == pytest.approx(
+        encoder.projection(embeddings).numpy(), abs=1e-6
+    )
+    assert np.abs(layers[1] - layers[0]).max() > 0.1
+
+
 def test_encoder_comes_back_from_its_own_config() -> None:
     encoder = Encoder(32, 2, 2, 64, embedding_dim=16, dropout_rate=0.2, name="e")
     again = Encoder.from_config(encoder.get_config())

@@ -126,6 +126,24 @@ def test_start_copies_at_the_boundary_and_nowhere_else(tiny_model: ModelConfig) 
             assert is_plain or not np.array_equal(value, before[path]), path
 
 
+def test_a_reader_gets_the_copy_from_the_first_step_on(tiny_model: ModelConfig) -> None:
+    for step, is_copied in ((0, True), (3, True), (4, True), (5, False)):
+        objective = build(tiny_model)
+        before = weights_of(objective, "discriminator")
+        generator = weights_of(objective, "generator")
+        objective.fill_untrained(step)
+        assert objective.stage == "generator"
+        assert is_equal(weights_of(objective, "generator"), generator)
+        after = weights_of(objective, "discriminator")
+        assert is_equal(before, after) != is_copied
+        copied = after["embeddings/token_embeddings"]
+        theirs = generator["generator_embeddings/token_embeddings"]
+        assert np.array_equal(copied, theirs) == is_copied
+        for path in before:
+            if path.startswith("replaced_token_head"):
+                assert np.array_equal(after[path], before[path])
+
+
 def test_boundary_within_a_window_is_refused(tiny_model: ModelConfig) -> None:
     objective = build(tiny_model)
     objective.start(0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from electra_keras.data.tokenizer import Tokenizer
 from electra_keras.data.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -35,6 +34,7 @@ def test_cut_tags_are_counted() -> None:
     assert (encoded.cut_tags, encoded.empty_tags) == (4, 2)
 
 
-def test_a_strange_tag_is_an_error() -> None:
-    with pytest.raises(KeyError, match="I-LC"):
-        encode_tags([ROW], TAGS[:2], FINDER, 16)
+def test_a_tag_that_is_not_known_is_not_learned() -> None:
+    encoded = encode_tags([ROW], TAGS[:2], FINDER, 16)
+    assert encoded.sentences[0].tag_ids.tolist() == [-1, 1, -1, 0, -1, -1, -1]
+    assert encoded.sentences[0].word_places.tolist() == [1, -1, 3, 4]

@@ -9,6 +9,8 @@ import pytest
 from electra_keras.errors import UsageError
 from electra_keras.finetuning.tagged_files import (
     TaggedRow,
+    has_prefix,
+    has_scheme,
     read_tag,
     read_tagged_file,
     set_unknown_tags_aside,
@@ -87,3 +89,13 @@ def test_unknown_tags_of_validation_are_listed(tmp_path: Path) -> None:
     assert [(e.line, e.reason, e.detail) for e in known.set_aside] == [
         (3, "unknown tag", "B-Z")
     ]
+
+
+def test_tags_without_a_scheme_stay_as_they_are(tmp_path: Path) -> None:
+    text = "개가\tNNG+JKS\n.\tSF\n\n-\t-\n"
+    labelled = read_tagged_file(write(tmp_path / "a.tsv", text))
+    assert [row.tags for row in labelled.rows] == [("NNG+JKS", "SF"), ("-",)]
+    assert labelled.set_aside == [] and labelled.repaired == {}
+    assert has_scheme(["PER", "O"]) and has_scheme(["PS_B"])
+    assert not has_scheme(["PER", "-"]) and not has_scheme([])
+    assert has_prefix("I-PS") and not has_prefix("O") and not has_prefix("NNG")

@@ -1,8 +1,8 @@
 """What normalisation does with a character: one table for training and serving.
 
 Read by `beam_pipelines/cleaning/normalization.py`, which makes the training
-text, and by `serving/graph_normalization.py`, which does the same in a graph. Needs
-no TensorFlow.
+text, and by `graph_normalization.py`, which does the same in a graph. Needs no
+TensorFlow.
 """
 
 from __future__ import annotations

@@ -1,22 +1,28 @@
 """Texts to word pieces with their characters, and word pieces to rows.
 
-Reads the tokenizer of the pre-training, feeds `tasks/`. Rows are not padded:
-batches of rows of a length do that.
+Reads `data/text_pieces.py`, feeds `tasks/`. Rows are not padded: batches of rows of a
+length do that.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import unicodedata
-from collections.abc import Sequence
+import itertools
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from electra_keras.data import character_kinds as kinds
+from electra_keras.data.text_pieces import TextPieces
 from electra_keras.data.tokenizer import Tokenizer
 from electra_keras.data.vocabulary import CLS, SEP
+
+# What goes through the graph at once; a byte takes about 60 bytes there.
+_CHUNK_TEXTS = 4096
+_CHUNK_BYTES = 2**22
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,39 +56,39 @@ class EncodedRow:
 
 
 class PieceFinder:
-    """Gives texts the ids that preprocessing would give, and their characters.
+    """Gives texts the ids that the served model gives, and their characters.
 
     Args:
         tokenizer: The one of the pre-training.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
         special = tokenizer.vocabulary.special_token_ids
         self._cls, self._sep = special[CLS], special[SEP]
+        # One signature, so that the graph is traced once.
+        self._find = tf.function(
+            TextPieces(tokenizer).find, [tf.TensorSpec([None], tf.string)]
+        )
 
     def find_pieces(self, texts: Sequence[str]) -> list[Pieces]:
         """Tokenizes texts.
 
         Args:
-            texts: N texts, of any normal form.
+            texts: N texts, of any normal form. A lone surrogate, which JSON can
+                hold and UTF-8 cannot, counts as U+FFFD.
 
         Returns: N times the word pieces, as those of the served model.
         """
-        if not texts:
-            return []
-        normalized = [normalize_text(text) for text in texts]
-        rows = tf.constant([text.encode() for text, _, _ in normalized])
-        found = self._tokenizer.tokenize_normalized_with_offsets(rows)
-        ids, starts, ends = (ragged.numpy() for ragged in found)
-        lengths = found[0].row_lengths().numpy()
-        placed = []
-        for row, length in enumerate(lengths):
-            cut = [
-                np.asarray(part[row], np.int64)[:length] for part in (ids, starts, ends)
+        pieces = []
+        for rows in _part(texts):
+            ids, *offsets = self._find(tf.constant(rows, tf.string))
+            columns = [part.flat_values.numpy() for part in (ids, *offsets)]
+            splits = ids.row_splits.numpy().tolist()
+            pieces += [
+                Pieces(*(column[first:last] for column in columns))
+                for first, last in itertools.pairwise(splits)
             ]
-            placed.append(_place(cut, *normalized[row]))
-        return placed
+        return pieces
 
     def join(self, first: np.ndarray, second: np.ndarray | None = None) -> EncodedRow:
         """Frames one or two lists of ids, int (T,), as the pre-training did."""
@@ -95,71 +101,26 @@ class PieceFinder:
         return EncodedRow(token_ids, segment_ids, np.ones_like(token_ids))
 
 
-def normalize_text(text: str) -> tuple[str, np.ndarray, np.ndarray]:
-    """Normalises a text as that of the pre-training, and says from where.
-
-    Composed (NFC), spaces and line ends as one kind of space, no invisible
-    characters. Sequences of emoji are told by their first joiner alone.
-
-    Returns: The text of N characters, and the code points of `text` in which
-        each starts and after which it ends, int64 (N,). Characters that were
-        composed together share theirs.
-    """
-    characters: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    for start, end in _split_clusters(text):
-        for character in unicodedata.normalize("NFC", text[start:end]):
-            kind = kinds.character_kinds()[ord(character)]
-            if character == "\n" or kind in (kinds.SPACE, kinds.LINE_END):
-                character = " "
-            elif kind in (kinds.JOINER, kinds.TAG):
-                # They hold emoji together, and are nothing elsewhere.
-                if not (characters and kinds.is_emoji()[ord(characters[-1])]):
-                    continue
-            elif kind == kinds.INVISIBLE or character in "\0\1":
-                continue
-            # A lone surrogate has no UTF-8.
-            is_surrogate = unicodedata.category(character) == "Cs"
-            characters.append("\ufffd" if is_surrogate else character)
-            starts.append(start)
-            ends.append(end)
-    return "".join(characters), np.array(starts, int), np.array(ends, int)
+def _part(texts: Sequence[str]) -> Iterator[list[bytes]]:
+    """Texts as UTF-8, in chunks of so many texts and bytes as memory bears."""
+    rows: list[bytes] = []
+    size_bytes = 0
+    for text in texts:
+        rows.append(_encode(text))
+        size_bytes += len(rows[-1])
+        if len(rows) == _CHUNK_TEXTS or size_bytes >= _CHUNK_BYTES:
+            yield rows
+            rows, size_bytes = [], 0
+    if rows:
+        yield rows
 
 
-def _split_clusters(text: str) -> list[tuple[int, int]]:
-    """Parts of a text that NFC changes on their own."""
-    if unicodedata.is_normalized("NFC", text):
-        return [(place, place + 1) for place in range(len(text))]
-    clusters: list[tuple[int, int]] = []
-    start = 0
-    for place in range(1, len(text) + 1):
-        if place < len(text):
-            here, character = text[start:place], text[place]
-            alone = unicodedata.normalize("NFC", here)
-            both = unicodedata.normalize("NFC", here + character)
-            joins = unicodedata.combining(character) or both != (
-                alone + unicodedata.normalize("NFC", character)
-            )
-            if joins:
-                continue
-        clusters.append((start, place))
-        start = place
-    return clusters
-
-
-def _place(
-    found: Sequence[np.ndarray], text: str, starts: np.ndarray, ends: np.ndarray
-) -> Pieces:
-    """Bytes of the normalised text to code points of the text as given."""
-    ids, first_bytes, last_bytes = found
-    sizes = [len(character.encode()) for character in text]
-    characters = np.repeat(np.arange(len(text)), sizes)
-    return Pieces(
-        ids.astype(np.int32),
-        starts[characters[first_bytes]].astype(np.int32),
-        ends[characters[last_bytes - 1]].astype(np.int32),
-    )
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # One character stays one, so that offsets are those of the text.
+        return _SURROGATE.sub("\ufffd", text).encode()
 
 
 def cut_pair(first_tokens: int, second_tokens: int, room: int) -> tuple[int, int]:

@@ -27,6 +27,7 @@ class TaskHead(keras.layers.Layer):
     Call arguments:
         hidden_states: float (B, S, H), the last ones.
         padding_mask: int32 (B, S).
+        segment_ids: int32 (B, S), for other heads.
 
     Returns: `logits`: float32 (B, N), or (B, S, N) of tokens.
 
@@ -50,13 +51,19 @@ class TaskHead(keras.layers.Layer):
         seed = child_seed(seed, "task_head")
         self.projection = glorot_dense(outputs, seed, "projection")
 
-    def build(self, hidden_states_shape, padding_mask_shape=None):
+    def build(
+        self, hidden_states_shape, padding_mask_shape=None, segment_ids_shape=None
+    ):
         self.projection.build((None, hidden_states_shape[-1]))
 
-    def call(self, hidden_states, padding_mask=None, training=None):
+    def call(self, hidden_states, padding_mask=None, segment_ids=None, training=None):
         states = self._pool(hidden_states, padding_mask)
-        logits = self.projection(self.dropout(states, training=training))
-        return {"logits": tf.cast(logits, tf.float32)}
+        states = self.dropout(states, training=training)
+        # Dense layers of ours take flat rows.
+        flat = tf.reshape(states, [-1, states.shape[-1]])
+        logits = tf.cast(self.projection(flat), tf.float32)
+        shape = [*tf.unstack(tf.shape(states)[:-1]), logits.shape[-1]]
+        return {"logits": tf.reshape(logits, shape)}
 
     def _pool(self, hidden_states, padding_mask):
         if self.pooling == "none":

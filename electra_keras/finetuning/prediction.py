@@ -16,19 +16,20 @@ from electra_keras.finetuning.tasks.task_kind import Batch, Outputs, TaskKind
 from electra_keras.models.shared_blocks import BlockMode, shared_blocks
 
 PredictFn = Callable[[Batch], tuple[Batch, tf.Tensor, tf.Tensor]]
-# Of the last layer; no kind asks for them.
-_LEFT_OUT = "hidden_states"
 
 
 def make_predict_function(network: keras.Model, kind: TaskKind) -> PredictFn:
-    """Makes a graph from a batch to outputs, the sum of its loss and its count."""
+    """Makes a graph: a batch to its outputs, the sum of its loss and its count.
+
+    Outputs are those that `kind.reduce` makes.
+    """
 
     @tf.function(reduce_retracing=True, autograph=False)
     def predict(batch: Batch) -> tuple[Batch, tf.Tensor, tf.Tensor]:
         with shared_blocks(BlockMode(False)):
             outputs = network({n: batch[n] for n in INPUTS}, training=False)
-        outputs = {n: v for n, v in outputs.items() if n != _LEFT_OUT}
-        return outputs, kind.loss(batch, outputs), kind.count(batch)
+        kept = kind.reduce(batch, outputs)
+        return kept, kind.loss(batch, outputs), kind.count(batch)
 
     return predict
 
@@ -42,8 +43,8 @@ def predict_examples(
         predict: From `make_predict_function`.
         maker: Of the examples.
 
-    Returns: Outputs of each example in their order, without padding; and the mean
-        loss.
+    Returns: Outputs of each example in their order, those of tokens padded as the
+        batch was; and the mean loss.
     """
     found: list[Outputs] = [{} for _ in maker.examples]
     total, count = 0.0, 0.0
@@ -52,11 +53,6 @@ def predict_examples(
         outputs, loss, items = predict({n: tf.constant(v) for n, v in batch.items()})
         total, count = total + float(loss), count + float(items)
         arrays = {name: value.numpy() for name, value in outputs.items()}
-        width = batch["token_ids"].shape[1]
         for row, place in enumerate(places):
-            length = len(maker.examples[place]["token_ids"])
-            for name, array in arrays.items():
-                is_of_tokens = array.ndim > 1 and array.shape[1] == width
-                of_row = array[row]
-                found[place][name] = of_row[:length] if is_of_tokens else of_row
+            found[place] = {name: array[row] for name, array in arrays.items()}
     return found, total / max(count, 1.0)

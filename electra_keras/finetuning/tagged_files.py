@@ -1,13 +1,14 @@
 """Tagged words from IOB files: word TAB tag, a blank line after a sentence.
 
 Reads the schemes IOB1, IOB2 and IOBES, gives IOB2 to the encoder of
-token_classification.
+token_classification. Tags without any scheme, such as parts of speech, stay.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterable
 
 from electra_keras.errors import UsageError
 from electra_keras.finetuning.set_aside import LabelledFile, read_text, split_lines
@@ -32,7 +33,8 @@ class TaggedRow:
 
     Attributes:
         words: Its words.
-        tags: One a word: "O", or "B-" or "I-" and a type.
+        tags: One a word: "O", or "B-" or "I-" and a type; or, in a file without
+            such tags, any.
         line: The line of its first word, from 1.
     """
 
@@ -54,8 +56,8 @@ def read_tagged_file(
         columns: Indices of word and tag; None: the first and the last.
 
     Returns: Its sentences. One is set aside if a word of it has no tag, or a tag
-        no word, or a tag is not IOB. Entities that start with I- are repaired,
-        and counted.
+        no word, or a tag is not IOB although others of the file are. Entities
+        that start with I- are repaired, and counted.
 
     Raises:
         UsageError: No such file, not UTF-8, or columns given by name.
@@ -69,16 +71,36 @@ def read_tagged_file(
         )
     labelled: LabelledFile[TaggedRow] = LabelledFile(str(path))
     sentence: list[tuple[int, str]] = []
+    sentences = []
     for number, line in enumerate([*split_lines(read_text(path)), ""], 1):
         if line.strip() and not line.startswith("-DOCSTART-"):
             sentence.append((number, line))
         elif sentence:
-            _add_sentence(sentence, columns.text or 0, columns.label, labelled)
+            sentences.append(sentence)
             sentence = []
+    for words in sentences:
+        _add_words(words, columns.text or 0, columns.label, labelled)
+    if has_scheme(tag for row in labelled.rows for tag in row.tags):
+        _spell(labelled)
     return labelled
 
 
-def _add_sentence(
+def has_prefix(tag: str) -> bool:
+    """Tells whether a tag, as rows hold them, is of an entity."""
+    return tag.startswith(("B-", "I-"))
+
+
+def has_scheme(written: Iterable[str]) -> bool:
+    """Tells whether one tag at least is IOB: "O", or with a prefix.
+
+    "-" alone is none: it is a tag of some parts of speech.
+    """
+    return any(
+        tag == OUTSIDE or read_tag(tag) not in (OUTSIDE, None) for tag in written
+    )
+
+
+def _add_words(
     lines: list[tuple[int, str]],
     word_column: int,
     tag_column: int | None,
@@ -86,7 +108,6 @@ def _add_sentence(
 ) -> None:
     start = lines[0][0]
     words, tags = [], []
-    respelled = 0
     for number, line in lines:
         cells = line.split("\t") if "\t" in line else line.split()
         place = len(cells) - 1 if tag_column is None else tag_column
@@ -97,21 +118,32 @@ def _add_sentence(
         if not word or not written:
             labelled.leave_out(start, NO_TAG, f"line {number}: {line}")
             return
-        tag = read_tag(written)
-        if tag is None:
-            labelled.leave_out(start, NOT_IOB, f"line {number}: {written}")
-            return
-        respelled += tag != written
         words.append(word)
-        tags.append(tag)
-    repaired = start_with_b(tags)
-    starts = sum(a != b for a, b in zip(tags, repaired, strict=True))
-    # A counter that holds 0 would tell of repairs that there were not.
-    if starts:
-        labelled.repaired[STARTED] += starts
-    if respelled:
-        labelled.repaired[SPELLED] += respelled
-    labelled.rows.append(TaggedRow(tuple(words), tuple(repaired), start))
+        tags.append(written)
+    labelled.rows.append(TaggedRow(tuple(words), tuple(tags), start))
+
+
+def _spell(labelled: LabelledFile[TaggedRow]) -> None:
+    """Makes IOB2 of the tags of all rows, and sets aside those that are not IOB."""
+    written, labelled.rows = labelled.rows, []
+    for row in written:
+        tags = [read_tag(tag) for tag in row.tags]
+        known = [tag for tag in tags if tag is not None]
+        if len(known) < len(tags):
+            place = tags.index(None)
+            found = f"line {row.line + place}: {row.tags[place]}"
+            labelled.leave_out(row.line, NOT_IOB, found)
+            continue
+        repaired = tuple(start_with_b(known))
+        starts = sum(a != b for a, b in zip(known, repaired, strict=True))
+        respelled = sum(a != b for a, b in zip(known, row.tags, strict=True))
+        # A counter that holds 0 would tell of repairs that there were not.
+        if starts:
+            labelled.repaired[STARTED] += starts
+        if respelled:
+            labelled.repaired[SPELLED] += respelled
+        labelled.rows.append(TaggedRow(row.words, repaired, row.line))
+    labelled.set_aside.sort(key=lambda entry: entry.line)
 
 
 def read_tag(written: str) -> str | None:

@@ -230,9 +230,9 @@ class AnswersConfig:
 
     Attributes:
         max_answer_tokens: Longer answers are not given.
-        no_answer_threshold: No answer is given if its score is above that of
-            the best answer by more than this. None: the best on the validation
-            file.
+        no_answer_threshold: No answer is given if the score that there is none,
+            a logit, is above this in every window. None: the best on the
+            validation file.
         script: Whose normalisation counts, "squad" or "korquad".
     """
 

@@ -42,7 +42,7 @@ def build_task_network(model: ModelConfig, kind: TaskKind, *, seed: int) -> kera
     head = kind.build_head(model.hidden_dim, model.dropout_rate, seed)
     inputs = encoder.input
     hidden_states = encoder.output["hidden_states"]
-    outputs = head(hidden_states, inputs["padding_mask"])
+    outputs = head(hidden_states, inputs["padding_mask"], inputs["segment_ids"])
     return Network(inputs, {**outputs, "hidden_states": hidden_states}, name="task")
 
 

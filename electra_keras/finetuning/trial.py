@@ -59,12 +59,15 @@ class TrialResult:
         figures: By split and name, of these weights; of the test file they are
             measured once.
         train_secs: Seconds of training, without evaluations.
+        state: Of the kind of task, with what these weights made of the validation
+            file, such as a threshold; predictions need both.
     """
 
     seed: int
     step: int
     figures: dict[str, dict[str, float]]
     train_secs: float
+    state: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def score(self) -> float:
@@ -134,11 +137,13 @@ class Trial:
         if best is None:
             raise ValueError(f"{self.folder} holds no checkpoint")
         best.restore(network_variables(tuner.objective.networks))
-        figures = {}
-        for name in self.data.splits:
-            if name != "train":
+        figures: dict[str, dict[str, float]] = {}
+        # By the validation file a threshold may be chosen that the test file needs.
+        for name in ("validation", "test"):
+            if name in self.data.splits:
                 figures[name] = self._measure(tuner, name).figures
-        result = TrialResult(self.seed, best.step, figures, train_secs)
+        state = dict(self.data.kind.state)
+        result = TrialResult(self.seed, best.step, figures, train_secs, state)
         draw_curves(self.folder)
         text = json.dumps(dataclasses.asdict(result), indent=2) + "\n"
         write_text(self.folder / FIGURES_FILE, text)

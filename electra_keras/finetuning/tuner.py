@@ -61,9 +61,16 @@ class TaskTuner(ElectraPretrainer):
         return self.measure(self._validation, self._maker).figures
 
     def measure(self, split: Split, maker: BatchMaker) -> Measured:
-        """Predicts and measures the rows of a file."""
+        """Predicts and measures the rows of a file.
+
+        What the kind chooses by the validation file is chosen anew when that file
+        is measured, and holds for the files that are measured after it.
+        """
         outputs, loss = predict_examples(self._ask, maker)
-        predictions = self._kind.predict(split.rows, split.examples, outputs)
+        asked = (split.rows, split.examples, outputs)
+        if split is self._validation:
+            self._kind.state.update(self._kind.choose(*asked))
+        predictions = self._kind.predict(*asked)
         figures = self._kind.measure(split.rows, predictions)
         extra = {"task_loss": loss, "task_score": figures[self._kind.score]}
         return Measured({**extra, **figures}, predictions)

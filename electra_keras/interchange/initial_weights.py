@@ -1,4 +1,4 @@
-"""Weights that a run starts from: another run's, Hugging Face's or a TF1 file's.
+"""Weights a run starts from: a run's, an export's, Hugging Face's or a TF1 file's.
 
 `electra_keras.train --init_from=PATH` calls it; the optimizer starts afresh.
 """
@@ -28,7 +28,7 @@ class InitialWeights:
     """Where a run's weights come from; `train` calls it on a fresh run.
 
     Args:
-        source: Path of a run, a Hugging Face folder or a TF1 checkpoint.
+        source: Path of a run, an export, a Hugging Face folder or a TF1 checkpoint.
     """
 
     def __init__(self, source: str | Path) -> None:
@@ -67,8 +67,9 @@ def load_initial_weights(
     longer table of positions is cut.
 
     Args:
-        source: A run folder, a Hugging Face folder (or one above
-            `discriminator` and `generator`), or a TF1 checkpoint's prefix.
+        source: A run folder, a version of an export, a Hugging Face folder (or
+            one above `discriminator` and `generator`), or a TF1 checkpoint's
+            prefix.
         networks: Of the run; built, with initial weights.
         vocabulary: Of the run's data.
 

@@ -13,7 +13,7 @@ from electra_keras.interchange.keras_weights import KerasWeights, find_keras_wei
 from electra_keras.interchange.names import TensorName
 from electra_keras.interchange.weights import ALL_ROWS, Weights
 from electra_keras.models.weightless import build_weightless
-from electra_keras.objectives.shared.objective import ObjectiveSettings
+from electra_keras.objectives.shared.objective import Objective, ObjectiveSettings
 from electra_keras.objectives.shared.registry import find_objective
 from electra_keras.training.checkpoints import Checkpoint
 from electra_keras.training.saved_run import RunRecord
@@ -58,20 +58,35 @@ class CopiedWeights(CheckpointWeights):
         return super().read(name, rows)
 
 
+def build_outlines(record: RunRecord) -> dict[str, keras.Model]:
+    """Builds the networks of a run without weights."""
+    kind, settings = _find_kind(record)
+    return build_weightless(
+        lambda: kind.build_networks(record.config.model, settings, seed=1)
+    )
+
+
+def find_copies(record: RunRecord) -> dict[str, str]:
+    """Tells which networks of a run are not trained yet; see `Objective.copies`."""
+    kind, settings = _find_kind(record)
+    return kind.copies(settings, record.checkpoint.step)
+
+
+def _find_kind(record: RunRecord) -> tuple[type[Objective], ObjectiveSettings]:
+    kind = find_objective(record.config.train.objective)
+    return kind, ObjectiveSettings.of(record.config, record.vocabulary)
+
+
 def open_run_weights(record: RunRecord) -> tuple[dict[str, KerasWeights], list[str]]:
     """Opens the networks of a run, as `find_keras_weights`.
 
     Raises:
         ElectraError: The checkpoint does not hold the networks.
     """
-    kind = find_objective(record.config.train.objective)
-    settings = ObjectiveSettings.of(record.config, record.vocabulary)
-    networks = build_weightless(
-        lambda: kind.build_networks(record.config.model, settings, seed=1)
-    )
+    networks = build_outlines(record)
     known, others = find_keras_weights(
         networks, lambda network: CheckpointWeights(network, record.checkpoint)
     )
-    for copy, original in kind.copies(settings, record.checkpoint.step).items():
+    for copy, original in find_copies(record).items():
         known[copy] = CopiedWeights(networks[copy], record.checkpoint, known[original])
     return known, others

@@ -6,7 +6,7 @@ Tells the format from the files; feeds `conversion.py` and `initial_weights.py`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,19 @@ from electra_keras.data.info import VOCABULARY_FILE
 from electra_keras.data.tokenizer import Tokenizer
 from electra_keras.data.vocabulary import TokenizerConfig, Vocabulary
 from electra_keras.errors import UsageError
+from electra_keras.interchange.exported_weights import (
+    VersionVariables,
+    is_export,
+    open_exported_weights,
+    read_export,
+)
 from electra_keras.interchange.huggingface import is_huggingface, open_huggingface
 from electra_keras.interchange.huggingface_tokenizer import (
     read_tokenizer_config,
     read_vocabulary,
 )
-from electra_keras.interchange.run_weights import open_run_weights
+from electra_keras.interchange.keras_weights import KerasWeights
+from electra_keras.interchange.run_weights import find_copies, open_run_weights
 from electra_keras.interchange.tf1 import find_prefix, open_tf1
 from electra_keras.interchange.tf1_hparams import read_hparams
 from electra_keras.interchange.vocabularies import check_same_vocabulary
@@ -38,14 +45,14 @@ class Pretrained:
     """A model that is open for reading.
 
     Attributes:
-        kind: "run", "huggingface" or "tf1".
+        kind: "run", "export", "huggingface" or "tf1".
         path: Where it lies.
         networks: "discriminator", "generator", or one of them.
         model: Sizes, and dropout where the format tells it.
         vocabulary: The word pieces.
         tokenizer: How text becomes word pieces.
         sequence_length: Tokens of the longest rows that were trained.
-        run: What a run of ours says of itself.
+        run: What a run of ours says of itself, or an export of its run.
         notes: What was left out or taken for granted, in words.
     """
 
@@ -76,10 +83,11 @@ def open_pretrained(
     lower_case: bool = False,
     checkpoint: str = "latest",
 ) -> Pretrained:
-    """Opens a run folder, a Hugging Face folder or a TF1 checkpoint.
+    """Opens a run folder, an export, a Hugging Face folder or a TF1 checkpoint.
 
     Args:
-        path: A folder; of a TF1 checkpoint also the path without ".index".
+        path: A folder, of an export that of a version; of a TF1 checkpoint also
+            the path without ".index".
         num_heads: Attention heads by network, which a TF1 checkpoint without
             `config.json` does not tell.
         lower_case: The tokenizer lower-cases and strips accents, even where
@@ -88,11 +96,14 @@ def open_pretrained(
 
     Raises:
         UsageError: It is none of these, or not whole; see `open_huggingface`,
-            `open_tf1` and `read_run`. Or something is given that it says itself.
+            `open_tf1`, `read_run` and `read_export`. Or something is given that it
+            says itself.
     """
     path = Path(path)
     if (path / CONFIG_FILE).is_file():
         found = _open_run(path, checkpoint)
+    elif is_export(path):
+        found = _open_export(path)
     elif is_huggingface(path) and find_prefix(path) is None:
         found = _open_huggingface(path)
     elif (prefix := find_prefix(path)) is not None:
@@ -100,12 +111,14 @@ def open_pretrained(
     else:
         raise UsageError(
             f"no model at {path}",
-            expected="a run folder of electra_keras.train, a folder with config.json "
-            "and model.safetensors (or the folders discriminator and generator), or "
-            "a TF1 checkpoint PREFIX.index",
-            fix="Check the path.",
+            expected="a run folder of electra_keras.train, a version of "
+            "electra_keras.export, a folder with config.json and model.safetensors "
+            "(or the folders discriminator and generator), or a TF1 checkpoint "
+            "PREFIX.index",
+            fix=_find_fix(path),
         )
-    if (num_heads and found.kind != "tf1") or (lower_case and found.kind == "run"):
+    is_ours = found.run is not None
+    if (num_heads and found.kind != "tf1") or (lower_case and is_ours):
         raise UsageError(
             f"attention heads or casing of {path}",
             expected="neither, since its own files tell them",
@@ -128,17 +141,51 @@ def _set_casing(source: Pretrained, lower_case: bool) -> Pretrained:
     return dataclasses.replace(source, tokenizer=tokenizer)
 
 
+def _find_fix(path: Path) -> str:
+    """Says which version may be meant where a folder of versions is given."""
+    below = path.iterdir() if path.is_dir() else ()
+    numbers = [int(p.name) for p in below if p.name.isdecimal() and is_export(p)]
+    if numbers:
+        return f"The version number belongs to it: {path / str(max(numbers))}."
+    return "Check the path."
+
+
 def _open_run(path: Path, checkpoint: str) -> Pretrained:
     run = read_run(path, checkpoint)
-    networks, others = open_run_weights(run)
+    return _join("run", path, run, *open_run_weights(run))
+
+
+def _open_export(path: Path) -> Pretrained:
+    run, exported = read_export(path), VersionVariables(path)
+    found = _join("export", path, run, *open_exported_weights(run, exported))
+    if not exported.is_rounded:
+        return found
+    note = "weights were rounded to bfloat16 when they were exported"
+    return dataclasses.replace(found, notes=(*found.notes, note))
+
+
+def _join(
+    kind: str,
+    path: Path,
+    run: RunRecord,
+    networks: Mapping[str, KerasWeights],
+    others: Sequence[str],
+) -> Pretrained:
+    """A model of ours, and what of it other formats do not know."""
     left_out = [f"the {name}" for name in others]
     for name, weights in networks.items():
         weights.where = f"the {name} of {path}"
         if weights.has_copy_head:
             left_out.append(f"the copy head of the {name}")
     notes = [f"{what} is left out; other formats know no such" for what in left_out]
+    notes += [
+        f"the {copy} is not trained yet at step {run.checkpoint.step:,}: it has "
+        f"embeddings and encoder of the {original}, as at the start of its training, "
+        "and a head with initial weights"
+        for copy, original in find_copies(run).items()
+    ]
     return Pretrained(
-        "run",
+        kind,
         path,
         networks,
         run.config.model,

@@ -39,6 +39,8 @@ class Encoder(keras.layers.Layer):
             from every token, and itself still attends, as in the reference.
         block_ids: int32 (B, S), or None. Tokens attend within their block only;
             padding is block 0.
+        every_layer: Give a list with the hidden states of all layers: what the
+            first block is given, then what each block gives.
 
     Returns: float (B, S, H), the last hidden states.
     """
@@ -96,18 +98,31 @@ class Encoder(keras.layers.Layer):
         for block in self.blocks:
             block.build((None, self.hidden_dim))
 
-    def call(self, embeddings, padding_mask, block_ids=None, training=None):
+    def call(
+        self,
+        embeddings,
+        padding_mask,
+        block_ids=None,
+        training=None,
+        every_layer=False,
+    ):
         shape = tf.shape(embeddings)
         hidden = tf.reshape(embeddings, [-1, self.embedding_dim])
         hidden = self.dropout(hidden, training=training)
         if self.projection is not None:
             hidden = self.projection(hidden)
         attention_bias = self.attention_bias(padding_mask, block_ids)
+        layers = [hidden]
         for block in self.blocks:
             hidden = self._run_block(block, hidden, attention_bias, bool(training))
-        hidden = tf.reshape(hidden, [shape[0], shape[1], self.hidden_dim])
+            layers.append(hidden)
         static = [*embeddings.shape[:2], self.hidden_dim]
-        return tf.ensure_shape(hidden, static)
+
+        def as_rows(hidden):
+            hidden = tf.reshape(hidden, [shape[0], shape[1], self.hidden_dim])
+            return tf.ensure_shape(hidden, static)
+
+        return [as_rows(layer) for layer in layers] if every_layer else as_rows(hidden)
 
     def attention_bias(self, padding_mask, block_ids=None):
         """What hides tokens: float32 (B, 1, 1, S), with blocks (B, 1, S, S)."""

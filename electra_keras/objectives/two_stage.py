@@ -72,10 +72,15 @@ class TwoStageObjective(Objective):
 
     @classmethod
     def copies(cls, settings: ObjectiveSettings, step: int) -> dict[str, str]:
-        """At the boundary the discriminator becomes a copy of the generator."""
-        if step == settings.generator_steps:
+        """Up to the boundary the discriminator has yet to copy the generator."""
+        if step <= settings.generator_steps:
             return {"discriminator": "generator"}
         return {}
+
+    def fill_untrained(self, step: int) -> None:
+        """Copies embeddings and encoder; heads stay as they are."""
+        for copy, original in self.copies(self.settings, step).items():
+            copy_weights(self.networks[original], self.networks[copy])
 
     def start(self, step: int) -> bool:
         """Enters the stage of a step; at the boundary, copies the weights.
@@ -93,8 +98,8 @@ class TwoStageObjective(Objective):
                 expected=f"a window of steps that ends at generator_steps {boundary:,}",
                 fix="Make generator_steps a multiple of the steps of a window.",
             )
-        for copy, original in self.copies(self.settings, step).items():
-            copy_weights(self.networks[original], self.networks[copy])
+        if step == boundary:
+            self.fill_untrained(step)
         stage = "generator" if step < boundary else "discriminator"
         # Before the first start nothing has been trained, and nothing is traced.
         is_other = stage != self.stage

@@ -20,8 +20,16 @@ from electra_keras.serving.warmup import (
     write_warmup_file,
 )
 from electra_keras.training.history import History
-from electra_keras.training.run_card import evaluation_section, training_section
-from electra_keras.training.run_folder import CONFIG_FILE, DATA_INFO_FILE
+from electra_keras.training.run_card import (
+    EVALUATION_FILE,
+    evaluation_section,
+    training_section,
+)
+from electra_keras.training.run_folder import (
+    CONFIG_FILE,
+    DATA_INFO_FILE,
+    INITIAL_WEIGHTS_FILE,
+)
 from electra_keras.training.saved_run import RunRecord
 
 EXTRA_ASSETS = "assets.extra"
@@ -41,7 +49,9 @@ def write_extra_assets(
     """Writes `assets.extra` of a version.
 
     Args:
-        run: Its `config.yaml`, `data_info.json` and `vocab.txt` are copied.
+        run: Its `config.yaml`, `data_info.json` and `vocab.txt` are copied, and
+            `initial_weights.json`, without its path, and `evaluation.json` if it
+            has them.
         text: The text side of the served network.
         signatures: Names of the SavedModel's.
         folder: Of the version, without `assets.extra`.
@@ -51,6 +61,7 @@ def write_extra_assets(
     extra.mkdir()
     for name in (CONFIG_FILE, DATA_INFO_FILE, VOCABULARY_FILE):
         shutil.copyfile(run.folder / name, extra / name)
+    _copy_history(run.folder, extra)
     about = {
         "step": run.checkpoint.step,
         "trained_sequence_length": run.trained_sequence_length,
@@ -65,6 +76,17 @@ def write_extra_assets(
     card = _model_card(run, text, metrics)
     (extra / CARD_FILE).write_text(card, encoding="utf-8")
     write_warmup_file(make_warmup_logs(text, sorted(signatures)), extra / WARMUP_FILE)
+
+
+def _copy_history(run_folder: Path, extra: Path) -> None:
+    """Copies what the model card says of a version that is converted again."""
+    if (run_folder / EVALUATION_FILE).is_file():
+        shutil.copyfile(run_folder / EVALUATION_FILE, extra / EVALUATION_FILE)
+    if (run_folder / INITIAL_WEIGHTS_FILE).is_file():
+        about = json.loads((run_folder / INITIAL_WEIGHTS_FILE).read_text("utf-8"))
+        # Where it lay is nobody's business but the owner's.
+        about["source"] = Path(about["source"]).name
+        _write_json(extra / INITIAL_WEIGHTS_FILE, about)
 
 
 def held_out_metrics(run: RunRecord) -> dict[str, Any]:

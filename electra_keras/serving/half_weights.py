@@ -6,6 +6,7 @@ version of half the size. All that is computed is float32.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import keras
@@ -20,16 +21,13 @@ class HalfWeights:
 
     Attributes:
         output: Outputs of the network, by name.
-        variables: The copies, bfloat16: 8 bits of mantissa.
+        variables: The copies, of the same paths, bfloat16: 8 bits of mantissa.
     """
 
     def __init__(self, network: keras.Model) -> None:
         self._network = network
         self.output = network.output
-        self.variables = [
-            keras.Variable(variable.value, dtype="bfloat16", trainable=False)
-            for variable in network.variables
-        ]
+        self.variables = [_round(variable) for variable in network.variables]
 
     def __call__(self, inputs: dict[str, tf.Tensor], training: bool = False) -> Any:
         """Calls the network with the copies, cast to float32."""
@@ -41,3 +39,14 @@ class HalfWeights:
         ]
         with keras.StatelessScope(state_mapping=state):
             return self._network(inputs, training=training)
+
+
+def _round(variable: keras.Variable) -> keras.Variable:
+    """A rounded copy of the same path, by which a version's files name it."""
+    *scopes, name = variable.path.split("/")
+    with contextlib.ExitStack() as stack:
+        for scope in scopes:
+            stack.enter_context(keras.name_scope(scope))
+        return keras.Variable(
+            variable.value, dtype="bfloat16", trainable=False, name=name
+        )

@@ -1,16 +1,15 @@
 """Raw text to padded rows of ids, and to the characters behind each token.
 
-Reads the tokenizer of the training data, feeds `signatures.py` and
-`served_corruption.py`.
+Reads `data/text_pieces.py`, feeds `signatures.py` and `served_corruption.py`.
 """
 
 from __future__ import annotations
 
 import tensorflow as tf
 
+from electra_keras.data.text_pieces import TextPieces
 from electra_keras.data.tokenizer import Tokenizer
 from electra_keras.data.vocabulary import CLS, PAD, SEP
-from electra_keras.serving.graph_normalization import GraphNormalizer
 
 Tensors = dict[str, tf.Tensor]
 
@@ -30,12 +29,7 @@ class ServedText:
     def __init__(self, tokenizer: Tokenizer, sequence_length: int) -> None:
         self.tokenizer = tokenizer
         self.sequence_length = sequence_length
-        self._pieces = sequence_length - FRAME_TOKENS
-        self._normalizer = GraphNormalizer(
-            tokenizer.config.max_bytes_per_word,
-            # Every word gives a token, unless it is all accents to be stripped.
-            None if tokenizer.config.lower_case else self._pieces,
-        )
+        self._pieces = TextPieces(tokenizer, sequence_length - FRAME_TOKENS)
         # Eager, so that all signatures share one constant.
         self._entries = tf.constant(tokenizer.vocabulary.entries)
 
@@ -55,11 +49,7 @@ class ServedText:
             stand behind each of these.
         """
         ids = self.tokenizer.vocabulary.special_token_ids
-        normalized = self._normalizer.normalize(text)
-        found = self.tokenizer.tokenize_normalized_with_offsets(normalized.text)
-        pieces, first_bytes, last_bytes = (row[:, : self._pieces] for row in found)
-        starts, ends = normalized.source_offsets(first_bytes, last_bytes)
-
+        pieces, starts, ends = self._pieces.find(text)
         lengths = pieces.row_lengths() + FRAME_TOKENS
         padding_mask = tf.sequence_mask(lengths, _longest(lengths), tf.int32)
         is_piece = tf.pad(padding_mask[:, FRAME_TOKENS:], [[0, 0], [1, 1]]) > 0

@@ -24,6 +24,8 @@ FREE = (
     *("train.evaluate_examples", "train.checkpoint_every_steps"),
     *("train.kept_checkpoints", "train.strategy", "train.steps_per_execution"),
     *("train.micro_batches", "train.jit_compile", "train.gradient_checkpointing"),
+    *("train.probe", "train.probe_every_steps"),
+    *("train.probe_train_examples", "train.probe_validation_examples"),
 )
 # Alters the further course. What was saved still means the same.
 OF_COURSE = (

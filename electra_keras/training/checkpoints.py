@@ -25,6 +25,7 @@ import tensorflow as tf
 
 from electra_keras.errors import ElectraError, UsageError
 from electra_keras.training.best_checkpoint import BEST_FILE, BestCheckpoint
+from electra_keras.training.tensor_rows import read_tensor_rows
 from electra_keras.whole_files import sync
 
 # Variables by name. Names of our own, since Keras shows TensorFlow no layer
@@ -88,16 +89,10 @@ class Checkpoint:
         Raises:
             ElectraError: It is missing or has another shape.
         """
-        shape = tuple(variable.shape)
-        first, stop, _ = rows.indices(shape[0])
-        key = _network_name(variable).replace("/", ".S")
-        spec = " ".join(map(str, shape)) + f" {first},{stop - first}"
+        tensor = _TENSOR.format(_network_name(variable).replace("/", ".S"))
         try:
-            (found,) = tf.raw_ops.RestoreV2(
-                prefix=self._prefix,
-                tensor_names=[_TENSOR.format(key)],
-                shape_and_slices=[spec + ":-" * (len(shape) - 1)],
-                dtypes=[variable.dtype],
+            found = read_tensor_rows(
+                self._prefix, tensor, variable.shape, rows, dtype=variable.dtype
             )
         except tf.errors.OpError as error:
             raise self._does_not_fit(error) from error

@@ -20,7 +20,7 @@ CURVES_FILE = "curves.png"
 # Rows that are no curves, or are seen in others.
 _ELSEWHERE = (
     *("split", "step", "loss", "real_tokens", "real_tokens_per_sec"),
-    *("learning_rate", "replaced_rate", "disc_accuracy"),
+    *("learning_rate", "replaced_rate", "disc_accuracy", "probe_secs"),
 )
 _BAND_POINTS = 200
 _PANELS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -34,7 +34,12 @@ _PANELS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "Discriminator: AUC, precision, recall",
         ("disc_auc", "disc_precision", "disc_recall"),
     ),
+    (
+        "Probe: accuracy, macro F1, most frequent label",
+        ("probe_accuracy", "probe_macro_f1", "probe_majority_accuracy"),
+    ),
 )
+_WIDTHS = {"train": 0.8, "validation": 2.2, "probe": 2.2}
 
 
 def _choose_panels(history: History) -> list[tuple[str, tuple[str, ...]]]:
@@ -68,8 +73,10 @@ def draw_curves(folder: str | Path) -> Path | None:
     figure.set_layout_engine("constrained")
     for axis, (title, names) in zip(axes.flat, panels, strict=False):
         for index, name in enumerate(names):
-            for split, width in (("train", 0.8), ("validation", 2.2)):
+            for split, width in _WIDTHS.items():
                 rows = [row for row in history.rows(split) if name in row]
+                if not rows:
+                    continue
                 axis.plot(
                     [row["step"] for row in rows],
                     [row[name] for row in rows],

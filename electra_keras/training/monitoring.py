@@ -25,6 +25,8 @@ from rich.progress import (
 
 from electra_keras.training.history import History, split_logs
 
+# Rows of a probe; TensorBoard shows them beside the other held-out curves.
+PROBE_SPLIT = "probe"
 _LINE_EVERY_SECS = 10.0
 # TensorBoard groups curves by the part before the slash.
 _TAGS = {
@@ -38,6 +40,10 @@ _TAGS = {
     "disc_recall": "discriminator/recall",
     "disc_auc": "discriminator/auc",
     "replaced_rate": "input/replaced_rate",
+    "probe_accuracy": "probe/accuracy",
+    "probe_macro_f1": "probe/macro_f1",
+    "probe_majority_accuracy": "probe/majority_accuracy",
+    "probe_secs": "probe/secs",
     "learning_rate": "optimizer/learning_rate",
     "real_tokens_per_sec": "input/real_tokens_per_sec",
     "padding_rate": "input/padding_rate",
@@ -117,15 +123,18 @@ class RunMonitor(keras.callbacks.Callback):
         """Writes a row of metrics at the model's global step."""
         step = self.model.global_step
         self.history.append(split, step, values)
-        with self._writers[split].as_default(step=step):
+        writer = self._writers["validation" if split == PROBE_SPLIT else split]
+        with writer.as_default(step=step):
             for name, value in values.items():
                 if name != "real_tokens":
                     tf.summary.scalar(tag_of(name), value)
-        self._writers[split].flush()
+        writer.flush()
         if split == "validation":
             self.progress.say(
                 f"step {step:,}: held-out {_short(values)}",
             )
+        elif split == PROBE_SPLIT:
+            self.progress.say(f"step {step:,}: {_describe_probe(values)}")
 
     def writer(self, split: str) -> tf.summary.SummaryWriter:
         """TensorBoard's writer of a split; a second one there would hide the first.
@@ -221,6 +230,15 @@ class EvaluationProgress(keras.callbacks.Callback):
 
     def on_test_end(self, logs: Any = None) -> None:
         self._bar.stop()
+
+
+def _describe_probe(values: dict[str, float]) -> str:
+    return (
+        f"probe accuracy {values['probe_accuracy']:.3f} "
+        f"macro_f1 {values['probe_macro_f1']:.3f} "
+        f"(the most frequent label alone {values['probe_majority_accuracy']:.3f}; "
+        f"{values['probe_secs']:.1f} s)"
+    )
 
 
 def _short(values: dict[str, float]) -> str:

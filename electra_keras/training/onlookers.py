@@ -23,6 +23,7 @@ from electra_keras.training.boards.sample_board import SampleBoard
 from electra_keras.training.metrics import ElectraMetrics
 from electra_keras.training.monitoring import RunMonitor, tag_of
 from electra_keras.training.pretrainer import ElectraPretrainer
+from electra_keras.training.probing import Probe, Prober
 from electra_keras.training.watchdog import Watchdog
 
 # What the second of two stages measures beside what the first does.
@@ -43,6 +44,7 @@ class Onlookers:
         held_out: Masked batches that are evaluated; None: there are none.
         folder: The run folder.
         profile_steps: Optimizer steps done before a profile and at its end.
+        probe: Opened; None: there is none.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Onlookers:
         folder: Path,
         *,
         profile_steps: tuple[int, int] | None = None,
+        probe: Probe | None = None,
     ):
         self._pretrainer = pretrainer
         self._monitor = monitor
@@ -79,6 +82,9 @@ class Onlookers:
             self.callbacks.append(
                 HeldOutBoards(boards, held_out, writer=writer, seed=config.train.seed)
             )
+        if probe is not None:
+            network = networks["discriminator"]
+            self.callbacks.append(Prober(probe, network, monitor, config))
         if profile_steps is not None:
             self._profiler = StepProfiler(self._logs, *profile_steps)
             self.callbacks.append(self._profiler)
@@ -115,5 +121,7 @@ class Onlookers:
         names = [name for name in names if name not in ElectraMetrics.of_training]
         if self._config.train.effective_generator_steps:
             names += _OF_SECOND_STAGE
+        if split == "validation" and self._config.train.probe is not None:
+            names += ("probe_accuracy", "probe_macro_f1")
         tags = [tag_of(name) for name in names if name != "real_tokens"]
         write_hparams(self._monitor.writer(split), self._config, tags)

@@ -35,6 +35,7 @@ from electra_keras.training.onlookers import Onlookers
 from electra_keras.training.optimizer import make_optimizer
 from electra_keras.training.precision import dtype_policy
 from electra_keras.training.pretrainer import ElectraPretrainer
+from electra_keras.training.probing import Probe, open_probe
 from electra_keras.training.run_batches import RunBatches
 from electra_keras.training.run_folder import CHECKPOINTS_FOLDER as CHECKPOINTS_FOLDER
 from electra_keras.training.run_folder import CONFIG_FILE as CONFIG_FILE
@@ -72,6 +73,7 @@ def train(
     profile_steps: tuple[int, int] | None = None,
     skip_corrupt: bool = False,
     allow_changes: bool = False,
+    probe: Probe | None = None,
 ) -> TrainSummary:
     """Trains, or goes on where the run in `output` stopped.
 
@@ -87,10 +89,12 @@ def train(
         profile_steps: Optimizer steps done before a profile and at its end.
         skip_corrupt: Go past examples that cannot be read, and count them.
         allow_changes: Go on with other settings, as far as a run may change.
+        probe: That `config.train.probe` names; see `probing.py`.
 
     Raises:
-        UsageError: The configuration does not fit the data or the initial
-            weights, the run is doomed, or `output` holds something else.
+        UsageError: The configuration does not fit the data, the initial
+            weights or the probe, the run is doomed, or `output` holds something
+            else.
         ElectraError: A loss or a weight became NaN or infinite, or a shard is
             damaged.
         SystemExit: After SIGTERM, with exit code 0.
@@ -106,6 +110,8 @@ def train(
     )
     output = Path(output)
     vocabulary = load_vocabulary(data, info)
+    if is_writer:
+        open_probe(probe, config, info, vocabulary)
     with strategy.scope():
         pretrainer = build_pretrainer(config, vocabulary)
     networks = pretrainer.objective.networks
@@ -143,6 +149,7 @@ def train(
             *(pretrainer, monitor, config, vocabulary),
             *(batches.whole_held_out(), output),
             profile_steps=profile_steps,
+            probe=probe,
         )
         with contextlib.closing(onlookers):
             fit_windows(pretrainer, batches, config, start_step, saver, onlookers)

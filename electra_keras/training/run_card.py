@@ -16,6 +16,7 @@ from electra_keras.training.saved_run import RunRecord
 EVALUATION_FILE = "evaluation.json"
 FORMATS = {
     "run": "a run of electra-keras",
+    "export": "a served model of electra-keras",
     "huggingface": "a model of Hugging Face Transformers",
     "tf1": "a TensorFlow 1 checkpoint with the names of google-research/electra",
 }

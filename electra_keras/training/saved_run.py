@@ -92,7 +92,7 @@ def read_run(folder: str | Path, checkpoint: str = "latest") -> RunRecord:
 
 
 def load_run(folder: str | Path, checkpoint: str = "latest") -> SavedRun:
-    """Loads the weights of a run.
+    """Loads the weights of a run; a network that is not trained yet begins as a copy.
 
     Args:
         folder: Of the run.
@@ -105,4 +105,5 @@ def load_run(folder: str | Path, checkpoint: str = "latest") -> SavedRun:
     objective = build_objective(record.config, record.vocabulary)
     record.checkpoint.restore(network_variables(objective.networks))
     objective.start(record.checkpoint.step)
+    objective.fill_untrained(record.checkpoint.step)
     return SavedRun(**vars(record), objective=objective)

@@ -13,6 +13,8 @@ from electra_keras.finetuning.tasks.task_kind import TaskKind
 _KINDS = {
     "classification": "Classification",
     "regression": "Regression",
+    "token_classification": "TokenClassification",
+    "question_answering": "QuestionAnswering",
 }
 
 

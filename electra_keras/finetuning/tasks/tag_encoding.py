@@ -58,12 +58,10 @@ def encode_tags(
 
     Args:
         rows: The sentences.
-        tags: All tags; their places are their ids.
+        tags: All tags; their places are their ids. Another one, such as that of a
+            raw text, is not learned.
         finder: Tokenizes the words.
         sequence_length: S, tokens of the longest row.
-
-    Raises:
-        KeyError: A tag that is not among `tags`.
     """
     ids = {tag: place for place, tag in enumerate(tags)}
     pieces = iter(finder.find_pieces([word for row in rows for word in row.words]))
@@ -79,7 +77,7 @@ def encode_tags(
         tag_ids = np.full(len(encoded.token_ids), IGNORED, np.int32)
         for place, tag in zip(places, row.tags, strict=True):
             if place >= 0:
-                tag_ids[place] = ids[tag]
+                tag_ids[place] = ids.get(tag, IGNORED)
         sentences.append(EncodedSentence(encoded, tag_ids, places))
         cut_tags += int(is_cut.sum())
         empty_tags += int((lengths == 0).sum())

@@ -10,6 +10,8 @@ is a dict of unpadded arrays, and what batches make of it is described here:
 | `padding_mask` | -             | int32 (B, S)  | 1 real token, 0 padding        |
 | `weights`      | -             | float32 (B,)  | 0 of rows that only fill up    |
 | of the kind    | () or (T,)    | (B,) or (B,S) | those that `features` names    |
+
+What else an example holds does not come into batches: `predict` finds it there.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from electra_keras.finetuning.encoding import EncodedRow, PieceFinder
 from electra_keras.finetuning.set_aside import LabelledFile
 from electra_keras.finetuning.task_config import TaskConfig
 
+HIDDEN_STATES = "hidden_states"
 Example = dict[str, np.ndarray]
 Outputs = dict[str, np.ndarray]
 Batch = dict[str, tf.Tensor]
@@ -60,7 +63,7 @@ class TaskKind(abc.ABC, Generic[Row]):
             name what a feature of a token is padded with, None if it is of a row.
     """
 
-    score: ClassVar[str]
+    score: str
     features: ClassVar[dict[str, int | None]]
 
     def __init__(self, config: TaskConfig, state: dict[str, Any]) -> None:
@@ -128,6 +131,31 @@ class TaskKind(abc.ABC, Generic[Row]):
         """
         return tf.reduce_sum(batch["weights"])
 
+    def reduce(self, batch: Batch, outputs: Batch) -> Batch:
+        """Makes of outputs, in the graph, what `choose` and `predict` ask for.
+
+        Args:
+            batch: That the network was given.
+            outputs: Its outputs, by name.
+
+        Returns: Tensors (B, ...); here all outputs but the hidden states.
+        """
+        return {name: outputs[name] for name in outputs if name != HIDDEN_STATES}
+
+    def choose(
+        self,
+        rows: Sequence[Row],
+        examples: Sequence[Example],
+        outputs: Sequence[Outputs],
+    ) -> dict[str, Any]:
+        """Chooses by the validation file what training leaves open.
+
+        Arguments are those of `predict`.
+
+        Returns: Entries of `state` to replace, as JSON holds them.
+        """
+        return {}
+
     @abc.abstractmethod
     def predict(
         self,
@@ -140,7 +168,8 @@ class TaskKind(abc.ABC, Generic[Row]):
         Args:
             rows: That `encode` was given.
             examples: That it made.
-            outputs: Of the network for each, without padding.
+            outputs: What `reduce` made for each; where it is of tokens, it is
+                padded as the batch was.
         """
 
     @abc.abstractmethod

@@ -148,11 +148,18 @@ class Objective(abc.ABC):
 
     @classmethod
     def copies(cls, settings: ObjectiveSettings, step: int) -> dict[str, str]:
-        """Says which networks `start` fills at a step, and from which other one.
+        """Says which networks are not trained at a step yet, and copies of which.
 
-        A checkpoint of that step is from before.
+        Their training begins with embeddings and encoder of the other one. What a
+        checkpoint of that step holds of them is from before: initial weights.
         """
         return {}
+
+    def fill_untrained(self, step: int) -> None:  # noqa: B027  Few have any.
+        """Fills the networks of `copies` as their training would begin.
+
+        For those who read a run. Training does so when it comes there, in `start`.
+        """
 
     def start(self, step: int) -> bool:
         """Prepares the networks for training on from an optimizer step.

@@ -1,6 +1,6 @@
 """The training text's normalisation in a graph, which remembers where it was.
 
-Reads raw text, feeds `served_text.py`. `beam_pipelines/cleaning/normalization.py`
+Reads raw text, feeds `text_pieces.py`. `beam_pipelines/cleaning/normalization.py`
 does the same to training text with numpy: both read one table of characters, and
 the tests hold them equal. Only core ops and NormalizeUTF8 are used, and nothing
 that takes more than linear time.
