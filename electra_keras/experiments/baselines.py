@@ -15,8 +15,10 @@ from electra_keras.finetuning.task_config import TaskConfig
 TFIDF = "tfidf"
 FREQUENT_TAG = "frequent_tag"
 _BASELINES = {"classification": TFIDF, "token_classification": FREQUENT_TAG}
+# On Korean reviews, by rows held out: with 5,000 labels 0.4 points above n-grams that
+# stay within words, with 1,000 equal.
 _GRAMS = (1, 4)
-_INVERSE_PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0)
+_INVERSE_PENALTIES = (1.0, 3.0, 10.0, 30.0)
 _MOST_ITERATIONS = 1_000
 
 
@@ -50,7 +52,7 @@ def run_baseline(
 def _learn_texts(
     rows: Sequence[Any], pool: LabelledPool
 ) -> Callable[[Sequence[Any]], list[Any]]:
-    """Logistic regression on character n-grams within words, weighed by TF-IDF.
+    """Logistic regression on character n-grams, weighed by TF-IDF.
 
     How much weights are held down is chosen by the rows held out, as the epochs
     of networks are; of equals the stronger.
@@ -59,7 +61,7 @@ def _learn_texts(
     from sklearn.linear_model import LogisticRegression
 
     vectorizer = TfidfVectorizer(
-        analyzer="char_wb", ngram_range=_GRAMS, sublinear_tf=True, lowercase=False
+        analyzer="char", ngram_range=_GRAMS, sublinear_tf=True, lowercase=False
     )
     features = vectorizer.fit_transform([pool.kind.key(row) for row in rows])
     labels = [str(row.label) for row in rows]
