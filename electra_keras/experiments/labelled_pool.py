@@ -26,7 +26,7 @@ from electra_keras.finetuning.task_data import (
     Split,
     TaskData,
     hash_files,
-    read_splits,
+    read_task_files,
 )
 from electra_keras.finetuning.task_loading import load_task, settle_sequence_length
 from electra_keras.finetuning.tasks.registry import find_kind
@@ -88,7 +88,7 @@ def count_training_rows(task: ComparedTaskConfig, config: TaskConfig) -> int:
     Raises:
         UsageError: They are fewer than the largest size, or as `load_task_data`.
     """
-    rows = len(read_splits(config, find_kind(config.task.kind))["train"].rows)
+    rows = len(read_task_files(config, find_kind(config.task.kind))["train"].rows)
     largest = max(size or 0 for size in task.train_sizes)
     if largest > rows:
         raise UsageError(
@@ -169,7 +169,7 @@ class LabelledPools:
 
     def _read(self, config: TaskConfig) -> LabelledPool:
         kind_class = find_kind(config.task.kind)
-        found = read_splits(config, kind_class)
+        found = read_task_files(config, kind_class)
         train = found.pop("train")
         kind = kind_class(config, kind_class.learn(train.rows, config))
         held_out = {}

@@ -72,7 +72,7 @@ def load_task_data(config: TaskConfig, finder: PieceFinder) -> TaskData:
             or nothing can be learned.
     """
     kind_class = find_kind(config.task.kind)
-    found = read_splits(config, kind_class)
+    found = read_task_files(config, kind_class)
     train = found["train"]
     kind = kind_class(config, kind_class.learn(train.rows, config))
     splits = {}
@@ -86,15 +86,19 @@ def load_task_data(config: TaskConfig, finder: PieceFinder) -> TaskData:
     return TaskData(kind, splits, kind.warnings(train.rows), hash_files(paths))
 
 
-def read_splits(
+def read_task_files(
     config: TaskConfig, kind: type[TaskKind[Any]]
 ) -> dict[str, LabelledFile[Any]]:
     """Reads what there is, and holds out of the training rows what is not.
 
-    Returns: Rows by the name of their split, one of `SPLITS`.
+    Args:
+        config: Of the task.
+        kind: Of its class.
+
+    Returns: "train", "validation" and, if there is one, "test".
 
     Raises:
-        UsageError: As `load_task_data`.
+        UsageError: As `load_task_data`, but for labels.
     """
     files = config.files
     if files.train is None:
