@@ -40,6 +40,7 @@ PAGES = (
     "docs/interchange.md",
     "docs/finetuning.md",
     "docs/korean_recipe.md",
+    "docs/experiments.md",
 )
 READMES = ("README.md", "README.ko.md")
 ALL_PAGES = (*PAGES, "README.ko.md", "CONTRIBUTING.md", "configs/README.md")
@@ -58,6 +59,7 @@ COMMANDS = (
     "electra_keras.doctor",
     "electra_keras.demo",
     "electra_keras.finetune",
+    "electra_keras.experiments.compare",
 )
 # First words of a command that no test runs as it stands, and why.
 CONSOLE = {
@@ -76,6 +78,8 @@ CONSOLE = {
     "curl": "no server here; the body is put to the SavedModel's signature",
     "tensorboard --logdir": "does not end; --version runs and the logs exist",
     "cp configs/": "the reader changes the copy; every config is loaded by a test",
+    "python -m electra_keras.experiments.compare": "hours long; test_comparison.py "
+    "runs a small one",
     "python -m electra_keras.train": "names stand for the reader's own folders",
     "python -m electra_keras.doctor --tpu": "test_tpu_linter.py runs it",
     "python -m electra_keras.evaluate": "names stand for the reader's own folders",
@@ -433,7 +437,7 @@ def test_flags_exist(flags_of: dict[str, set[str]]) -> None:
         text = (PROJECT / page).read_text("utf-8")
         joined = re.sub(r"\\\n\s*", "", text)
         for module, arguments in re.findall(
-            r"((?:beam_pipelines|electra_keras)\.\w+) (--[^\n|`]*)", joined
+            r"((?:beam_pipelines|electra_keras)\.[\w.]+) (--[^\n|`]*)", joined
         ):
             for flag in re.findall(r"(?<!\S)--[\w-]+", arguments):
                 assert flag in flags_of[module], f"{page}: {module} {flag}"

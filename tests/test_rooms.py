@@ -45,10 +45,16 @@ MAY_IMPORT = {
         *("objectives", "models", "data", "training"),
     },
     "planning": {*BASE, "objectives", "models", "data", "training"},
+    # Stands on top; its command lies within.
+    "experiments": {
+        *(*BASE, "config_checks", "command_line", "finetuning", "interchange"),
+        *("objectives", "models", "data", "training", "planning"),
+    },
 }
 COMMANDS = (
     *("train", "evaluate", "export", "predict"),
     *("convert", "budget", "doctor", "demo", "finetune"),
+    "experiments.compare",
 )
 BEAM_MAY_IMPORT = {
     "electra_keras",  # The version.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def load_task_data(config: TaskConfig, finder: PieceFinder) -> TaskData:
         encoded = kind.encode(labelled.rows, finder)
         splits[name] = Split(labelled, encoded.examples, encoded.notes)
     paths = {name: getattr(config.files, name) for name in SPLITS}
-    return TaskData(kind, splits, kind.warnings(train.rows), _hash(paths))
+    return TaskData(kind, splits, kind.warnings(train.rows), hash_files(paths))
 
 
 def read_task_files(
@@ -119,7 +120,8 @@ def read_task_files(
     return {"train": train, **found}
 
 
-def _hash(files: dict[str, str | None]) -> str:
+def hash_files(files: Mapping[str, str | None]) -> str:
+    """Hashes what is in files, by the name of their split."""
     digest = hashlib.sha256()
     for name, path in files.items():
         digest.update(name.encode())
