@@ -52,8 +52,8 @@ def small_chat() -> ChatPairs:
     """
     links = [(0, 0), (0, 1), (1, 1), (2, 2), (3, 2), (4, 0), (4, 3), (5, 2)]
     return ChatPairs(
-        tuple("가 나 다 라 마 바".split()),
-        tuple("a b c d".split()),
+        tuple("가나다라마바"),
+        tuple("abcd"),
         tuple("001101"),
         np.array(links),
         {

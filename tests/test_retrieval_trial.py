@@ -14,8 +14,8 @@ from test_trial import newest_weights
 
 from electra_keras.finetuning.retrieval import retrieval_trial
 from electra_keras.finetuning.retrieval.chat_pairs import read_chat_pairs
+from electra_keras.finetuning.retrieval.chat_vectors import EncodedChat
 from electra_keras.finetuning.retrieval.retrieval_trial import (
-    EncodedChat,
     RetrievalTrial,
     read_retrieval_result,
 )

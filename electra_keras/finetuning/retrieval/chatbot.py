@@ -14,10 +14,10 @@ import numpy as np
 from electra_keras.errors import UsageError
 from electra_keras.finetuning.batches import BatchMaker
 from electra_keras.finetuning.retrieval.chat_pairs import ChatPairs, normalize_space
+from electra_keras.finetuning.retrieval.chat_vectors import ChatVectors
 from electra_keras.finetuning.retrieval.chatbot_folder import ChatbotFolder
 from electra_keras.finetuning.retrieval.moods import MoodClassifier
 from electra_keras.finetuning.retrieval.pair_batches import FEATURES
-from electra_keras.finetuning.retrieval.retrieval_trial import ChatVectors
 from electra_keras.finetuning.retrieval.vector_network import (
     find_vectors,
     make_vector_function,

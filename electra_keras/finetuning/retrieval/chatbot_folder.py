@@ -27,10 +27,10 @@ from electra_keras.data.vocabulary import Vocabulary
 from electra_keras.errors import UsageError
 from electra_keras.finetuning.encoding import PieceFinder
 from electra_keras.finetuning.retrieval.chat_pairs import read_chat_pairs
+from electra_keras.finetuning.retrieval.chat_vectors import EncodedChat
 from electra_keras.finetuning.retrieval.contrastive import NETWORK
 from electra_keras.finetuning.retrieval.retrieval_config import RetrievalConfig
 from electra_keras.finetuning.retrieval.retrieval_trial import (
-    EncodedChat,
     RetrievalResult,
     RetrievalTrial,
     read_retrieval_result,

@@ -15,6 +15,7 @@ import numpy as np
 
 from electra_keras.errors import UsageError
 from electra_keras.finetuning.retrieval.chat_pairs import ChatPairs
+from electra_keras.finetuning.retrieval.chat_vectors import ChatVectors
 from electra_keras.finetuning.retrieval.chatbot_folder import ChatbotFolder
 from electra_keras.finetuning.retrieval.lexical import Bm25, Tfidf
 from electra_keras.finetuning.retrieval.moods import MoodClassifier
@@ -25,7 +26,6 @@ from electra_keras.finetuning.retrieval.ranking import (
     measure_ranks,
     score_by_questions,
 )
-from electra_keras.finetuning.retrieval.retrieval_trial import ChatVectors
 from electra_keras.finetuning.retrieval.vector_network import build_vector_network
 from electra_keras.finetuning.task_network import fill_encoder
 from electra_keras.interchange.initial_weights import hash_weights

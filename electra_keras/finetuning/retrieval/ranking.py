@@ -68,7 +68,8 @@ def measure_ranks(higher: np.ndarray, equal: np.ndarray) -> dict[str, float]:
     """Measures rankings; of equal scores the order is a matter of chance.
 
     Args:
-        higher: int (N,), from `find_ranks`, as is `equal`.
+        higher: int (N,), from `find_ranks`.
+        equal: int (N,), the same.
 
     Returns: `recall_at_1`, `recall_at_10`: how probable it is that a right answer is
         among the first ones; `mrr`: the expected mean of 1 / rank.

@@ -1,6 +1,6 @@
 """One seed of a chatbot's network, tuned and resumed where it stopped.
 
-Joins `pair_batches.py`, `vector_network.py` and `contrastive.py` with the training
+Joins `chat_vectors.py`, `vector_network.py` and `contrastive.py` with the training
 of `training/`, as `trial.py` does for tasks; feeds `chatbot_folder.py`.
 """
 
@@ -8,30 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import json
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from electra_keras.finetuning.batches import BatchMaker, TaskBatches
-from electra_keras.finetuning.encoding import PieceFinder
-from electra_keras.finetuning.retrieval.chat_pairs import ChatPairs
+from electra_keras.finetuning.batches import TaskBatches
+from electra_keras.finetuning.retrieval.chat_vectors import ChatVectors, EncodedChat
 from electra_keras.finetuning.retrieval.contrastive import ContrastiveObjective
-from electra_keras.finetuning.retrieval.pair_batches import (
-    FEATURES,
-    PairBatchMaker,
-    encode_chat,
-    find_positives,
-)
-from electra_keras.finetuning.retrieval.ranking import QUESTIONS, measure_vectors
+from electra_keras.finetuning.retrieval.ranking import QUESTIONS
 from electra_keras.finetuning.retrieval.retrieval_config import RetrievalConfig
 from electra_keras.finetuning.retrieval.vector_network import (
     build_vector_network,
-    find_vectors,
     make_vector_function,
 )
 from electra_keras.finetuning.schedule import make_run_config
@@ -54,75 +44,6 @@ from electra_keras.training.strategies import make_strategy
 from electra_keras.training.windowed_fit import fit_windows
 from electra_keras.training.workers import Workers
 from electra_keras.whole_files import write_text
-
-# Texts that get their vectors at once.
-_VECTOR_BATCH = 256
-
-
-@dataclasses.dataclass(frozen=True)
-class EncodedChat:
-    """The texts of a chat as rows, for vectors and for batches of pairs.
-
-    Attributes:
-        pairs: The texts.
-        sequence_length: S, tokens of the longest row.
-        examples: N questions, then M answers.
-        notes: What was cut, in words.
-    """
-
-    pairs: ChatPairs
-    sequence_length: int
-    examples: list[dict[str, np.ndarray]]
-    notes: tuple[str, ...]
-
-    @classmethod
-    def of(
-        cls, pairs: ChatPairs, finder: PieceFinder, sequence_length: int
-    ) -> EncodedChat:
-        """Encodes with the tokenizer of the pre-trained model."""
-        examples, notes = encode_chat(pairs, finder, sequence_length)
-        return cls(pairs, sequence_length, examples, notes)
-
-    @functools.cached_property
-    def texts(self) -> BatchMaker:
-        """Makes batches of all texts."""
-        return BatchMaker(self.examples, FEATURES, _VECTOR_BATCH, self.sequence_length)
-
-    def positives(self, batch_size: int, seed: int) -> PairBatchMaker:
-        """Makes batches to learn from."""
-        return PairBatchMaker(
-            *(self.examples, FEATURES, batch_size, self.sequence_length),
-            find_positives(self.pairs, seed),
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class ChatVectors:
-    """Vectors of all texts of a chat.
-
-    Attributes:
-        questions: float32 (N, H) of length 1.
-        answers: float32 (M, H) of length 1.
-    """
-
-    questions: np.ndarray
-    answers: np.ndarray
-
-    @classmethod
-    def of(cls, chat: EncodedChat, network: keras.Model) -> ChatVectors:
-        """Asks a network of `build_vector_network`."""
-        vectors = find_vectors(make_vector_function(network), chat.texts)
-        return cls(*np.split(vectors, [len(chat.pairs.questions)]))
-
-    def measure(self, pairs: ChatPairs, split: str) -> dict[str, dict[str, float]]:
-        """Measures the routes to the answers of held-out questions."""
-        return measure_vectors(
-            self.questions[pairs.splits[split]],
-            self.questions[pairs.splits["train"]],
-            self.answers,
-            pairs.links_of("train"),
-            pairs.right_answers(split),
-        )
 
 
 class RetrievalTuner(ElectraPretrainer):
@@ -154,10 +75,9 @@ class RetrievalTuner(ElectraPretrainer):
         callbacks = kwargs.get("callbacks")
         if isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks.on_test_begin()
-        vectors = find_vectors(self._give, self._chat.texts)
         pairs = self._chat.pairs
-        split = ChatVectors(*np.split(vectors, [len(pairs.questions)]))
-        figures = split.measure(pairs, "validation")
+        vectors = ChatVectors.given_by(self._give, self._chat)
+        figures = vectors.measure(pairs, "validation")
         told = {
             f"{route}_{name}": value
             for route, found in figures.items()
