@@ -131,7 +131,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from electra_keras.finetuning.retrieval.chatbot_folder import ChatbotFolder
-    from electra_keras.finetuning.retrieval.comparison import compare
+    from electra_keras.finetuning.retrieval.retrieval_comparison import compare
 
     folder = ChatbotFolder.read(options.model)
     print(compare(folder, options.split, checkpoint=options.checkpoint).to_text())

@@ -1,7 +1,7 @@
 """The texts of a chat as rows, and their vectors; figures of held-out questions.
 
 Joins `chat_pairs.py`, `pair_batches.py`, `vector_network.py` and `ranking.py`; feeds
-`retrieval_trial.py`, `chatbot.py` and `comparison.py`.
+`retrieval_trial.py`, `chatbot.py` and `retrieval_comparison.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The folder of a chatbot: made by training, read back for answers and figures.
 
 Joins the other files of this room with a pre-trained model; `chatbot.py` and
-`comparison.py` read it.
+`retrieval_comparison.py` read it.
 
 | file              | what                                                     |
 |-------------------|----------------------------------------------------------|
@@ -9,7 +9,7 @@ Joins the other files of this room with a pre-trained model; `chatbot.py` and
 | `vocab.txt`       | its word pieces                                          |
 | `pairs.*`         | the questions and answers, as they were given            |
 | `trial-<seed>/`   | checkpoints, curves, logs of a seed                      |
-| `evaluation.json` | figures of held-out questions, from `comparison.py`      |
+| `evaluation.json` | figures of held-out questions                            |
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Retrieval without a network: TF-IDF of character n-grams, and BM25.
 
-Reads texts, feeds `comparison.py`, where they are what a tuned network has to beat.
+Reads texts, feeds `retrieval_comparison.py`: what a tuned network has to beat.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The mood of a question, learned linearly from vectors or from character n-grams.
 
-Reads vectors of `vector_network.py`, feeds `chatbot.py` and `comparison.py`.
+Reads vectors of `vector_network.py`, feeds `chatbot.py` and `retrieval_comparison.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Similarities to a ranking of answers, and rankings to recall and MRR.
 
 Reads vectors of `vector_network.py` or scores of `lexical.py`, feeds
-`retrieval_trial.py` and `comparison.py`.
+`retrieval_trial.py` and `retrieval_comparison.py`.
 """
 
 from __future__ import annotations

@@ -20,11 +20,7 @@ _FILES = FilesConfig(validation_rate=0.1, test_rate=0.1)
 _COLUMNS = ColumnsConfig(text="Q", text_pair="A", label="label")
 # Chosen on the validation questions of love_chat.csv: docs/chatbot.md.
 _TRAINING = TrainingConfig(
-    epochs=6.0,
-    batch_size=256,
-    learning_rate=2e-3,
-    layer_decay_rate=1.0,
-    dropout_rate=0.2,
+    epochs=6.0, batch_size=256, learning_rate=3e-3, layer_decay_rate=1.0
 )
 
 

@@ -1,4 +1,4 @@
-"""python -m pytest tests/test_comparison.py"""
+"""python -m pytest tests/test_retrieval_comparison.py"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from electra_keras.finetuning.retrieval.chatbot_folder import ChatbotFolder
-from electra_keras.finetuning.retrieval.comparison import Comparison, compare
+from electra_keras.finetuning.retrieval.retrieval_comparison import Comparison, compare
 
 LEXICAL = ("TF-IDF", "BM25 of words", "BM25 of bigrams")
 
