@@ -134,6 +134,12 @@ def _build(kind: type, values: Any, prefix: str, root: type) -> Any:
             arguments[key] = tuple(
                 _build(item, entry, f"{prefix}{key}.", root) for entry in items
             )
+        elif typing.get_origin(hints[key]) is tuple:
+            items = value if isinstance(value, list | tuple) else [value]
+            hint = typing.get_args(hints[key])[0]
+            arguments[key] = tuple(
+                _coerce(f"{prefix}{key}", entry, hint) for entry in items
+            )
         else:
             arguments[key] = _coerce(f"{prefix}{key}", value, hints[key])
     return kind(**arguments)

@@ -26,6 +26,9 @@ is never touched. Its signatures:
                    with samples of the generator, original_tokens, is_masked,
                    is_replaced [B, S]; only --with_generator
 
+The folder of a fine-tuning is exported with the signature of its task, from the
+trial that did best: label, probabilities and names; a number; tags; or answers.
+
 Next: python -m electra_keras.predict --model=models/reviews/1 "some text"
 """
 
@@ -34,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Parses and exports; returns the exit code."""
     parser = make_parser("electra_keras.export", _DESCRIPTION)
     parser.add_argument(
-        "--run", required=True, help="run folder of electra_keras.train"
+        "--run",
+        required=True,
+        help="run folder of electra_keras.train, or folder of electra_keras.finetune",
     )
     add_checkpoint_flag(parser)
     parser.add_argument("--output", required=True, help="folder of model versions")
@@ -63,6 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _export(options: argparse.Namespace) -> None:
+    from electra_keras.finetuning.tuned_folder import is_tuned
+
+    if is_tuned(options.run):
+        _export_task(options)
+        return
     from electra_keras.serving.export import export_run
     from electra_keras.training.saved_run import load_run
 
@@ -80,6 +90,34 @@ def _export(options: argparse.Namespace) -> None:
         f"exported step {run.checkpoint.step:,} to {version}: "
         f"{run.discriminator.count_params():,} parameters, {size / 1e6:.1f} MB, rows "
         f"of at most {options.sequence_length or run.trained_sequence_length} tokens"
+    )
+
+
+def _export_task(options: argparse.Namespace) -> None:
+    from electra_keras.errors import UsageError
+    from electra_keras.finetuning.tuned_model import load_tuned
+    from electra_keras.serving.task_export import export_task
+
+    flags = {
+        "--with_generator": options.with_generator,
+        "--litert": options.litert,
+        "--weights": options.weights != "float32",
+        "--checkpoint": options.checkpoint != "latest",
+    }
+    given = [flag for flag, is_given in flags.items() if is_given]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)} for the fine-tuning in {options.run}",
+            expected="flags of a pre-training for a run of electra_keras.train only",
+            fix="Remove them.",
+        )
+    tuned = load_tuned(options.run)
+    version = export_task(
+        tuned, options.output, sequence_length=options.sequence_length
+    )
+    print(
+        f"exported seed {tuned.result.seed}, step {tuned.result.step:,} to {version}: "
+        f"{tuned.kind.config.task.kind}, {tuned.network.count_params():,} parameters"
     )
 
 

@@ -14,7 +14,7 @@ from electra_keras.config import (
     ModelConfig,
     TrainConfig,
 )
-from electra_keras.config_files import load_config
+from electra_keras.config_files import load_config, load_config_as
 from electra_keras.errors import UsageError
 
 # Those of data have tests of their own.
@@ -166,6 +166,26 @@ def test_value_that_makes_no_sense_is_refused(override: str, message: str) -> No
     with pytest.raises(UsageError) as error:
         load_config(None, [override])
     assert message in str(error.value)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    sizes: tuple[int | None, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Whole:
+    part: Part = Part()
+
+
+def test_lists_of_single_values_are_checked_one_by_one() -> None:
+    found = load_config_as(Whole, None, ["part.sizes=[3, null]", "part.words=one"])
+    assert found.part == Part((3, None), ("one",))
+    with pytest.raises(
+        UsageError, match=r"part\.sizes is 'x' \(str\); expected int or"
+    ):
+        load_config_as(Whole, None, ["part.sizes=[1, x]"])
 
 
 @pytest.mark.parametrize("override", ["seed=1", "train.seed", "train", "="])

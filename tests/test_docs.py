@@ -39,6 +39,9 @@ PAGES = (
     "docs/objectives.md",
     "docs/fidelity.md",
     "docs/interchange.md",
+    "docs/finetuning.md",
+    "docs/korean_recipe.md",
+    "docs/experiments.md",
 )
 READMES = ("README.md", "README.ko.md")
 ALL_PAGES = (*PAGES, "README.ko.md", "CONTRIBUTING.md", "configs/README.md")
@@ -56,6 +59,8 @@ COMMANDS = (
     "electra_keras.budget",
     "electra_keras.doctor",
     "electra_keras.demo",
+    "electra_keras.finetune",
+    "electra_keras.experiments.compare",
 )
 # First words of a command that no test runs as it stands, and why.
 CONSOLE = {
@@ -67,12 +72,17 @@ CONSOLE = {
     "docker run": "no server binary here; the SavedModel is loaded instead",
     "docker compose": "no Docker engine here; test_server_files.py reads the file",
     "cd runs/readme/model": "the folder of the next command",
-    "python -m electra_keras.export": "the README's walk runs it",
+    "python -m electra_keras.export": "the README's walk runs it; names stand for "
+    "the reader's own folders",
+    "python -m electra_keras.predict": "names stand for the reader's own folders",
+    "python -m electra_keras.finetune": "names stand for the reader's own folders",
     "python examples/grpc_client.py": "no server here; test_serving_messages.py has it "
     "talk to a stand-in",
     "curl": "no server here; the body is put to the SavedModel's signature",
     "tensorboard --logdir": "does not end; --version runs and the logs exist",
     "cp configs/": "the reader changes the copy; every config is loaded by a test",
+    "python -m electra_keras.experiments.compare": "hours long; test_comparison.py "
+    "runs a small one",
     "python -m electra_keras.train": "names stand for the reader's own folders",
     "python -m electra_keras.doctor --tpu": "test_tpu_linter.py runs it",
     "python -m electra_keras.evaluate": "names stand for the reader's own folders",
@@ -86,7 +96,8 @@ CONSOLE = {
     "python -m electra_keras.demo": "does not end; test_demo.py starts and asks it",
     "source .venv": "the reader's; see `walked`",
     "python -m apache_beam": "does not end; test_runner_equality.py starts both",
-    "python -c": "needs Transformers; test_interchange_torch.py loads the same",
+    "python -c": "needs Transformers, perhaps a network; test_interchange_torch.py "
+    "loads and saves the same",
     "TORCH_PYTHON=": "needs torch; it is that test",
     "TF_CONFIG=": "needs two machines; test_data_parallel.py has two on loopback",
     "docker build": "no Docker engine here",
@@ -193,6 +204,65 @@ def test_page_shows_what_the_doctor_prints(walked: Path) -> None:
     output = (walked / "session.txt").read_text("utf-8")
     lines = [line.rstrip() for line in output.splitlines()]
     assert shown.rstrip("\n") in "\n".join(lines)
+
+
+def test_page_shows_what_a_fine_tuning_sets_aside(walked: Path) -> None:
+    (shown,) = (b.code for b in blocks_of("text", ("docs/finetuning.md",)))
+    assert shown in (walked / "session.txt").read_text("utf-8")
+
+
+def test_page_lists_every_setting_of_a_task() -> None:
+    from electra_keras.finetuning.task_config import TaskConfig
+    from electra_keras.finetuning.tuned_folder import flatten
+
+    page = (PROJECT / "docs/finetuning.md").read_text("utf-8")
+    table = page.partition("## Settings")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `([\w.]+)` \| `?([\w.]+)`? \|", table, re.M))
+    ours = flatten(dataclasses.asdict(TaskConfig()))
+    names = {"None": "null", "()": "none"}
+    assert rows == {k: names.get(str(v), str(v)) for k, v in ours.items()}
+
+
+def test_recipe_says_what_budget_says() -> None:
+    from electra_keras.config_files import load_config
+    from electra_keras.planning.devices import find_device
+    from electra_keras.planning.plan import make_plan
+    from electra_keras.planning.table import show_bytes, show_secs
+
+    page = (PROJECT / "docs/korean_recipe.md").read_text("utf-8")
+    (header,) = re.findall(r"^\| route \| config \|.+", page, re.M)
+    devices = [find_device(name) for name in header.strip("| ").split(" | ")[7:]]
+    rows = re.findall(r"^\| [a-d] \| `(\w+)` \|(.*?)\| ([\d,]+) \| (.+) \|", page, re.M)
+    assert len(rows) == 7 and len(devices) == 6
+    for name, settings, entries, said in rows:
+        replicas, *said = said.split(" | ")
+        config = load_config(
+            PROJECT / f"configs/{name}.yaml", re.findall(r"`(.+?)`", settings)
+        )
+        plan = make_plan(
+            config,
+            vocabulary_size=int(entries.replace(",", "")),
+            replicas=int(replicas),
+        )
+        assert said == [
+            f"{plan.train_flops:.2e}",
+            show_bytes(plan.peak_bytes(plan.rows_per_replica)),
+            *(show_secs(plan.secs_at(device.flops_per_sec)) for device in devices),
+        ]
+    # 36.0 hours and 4.3 days of eight devices.
+    hours = [
+        make_plan(
+            load_config(PROJECT / f"configs/{name}.yaml"), vocabulary_size=entries
+        ).secs_at(find_device("a100_tf32_x8").flops_per_sec)
+        / 3600
+        * 8
+        for name, entries in (
+            ("koelectra_small_v3", 35_000),
+            ("kcelectra_base", 50_135),
+        )
+    ]
+    assert [round(x) for x in hours] == [288, 827]
+    assert "288 A100 hours" in page and "827 A100 hours" in page
 
 
 @pytest.mark.parametrize(
@@ -370,7 +440,7 @@ def test_flags_exist(flags_of: dict[str, set[str]]) -> None:
         text = (PROJECT / page).read_text("utf-8")
         joined = re.sub(r"\\\n\s*", "", text)
         for module, arguments in re.findall(
-            r"((?:beam_pipelines|electra_keras)\.\w+) (--[^\n|`]*)", joined
+            r"((?:beam_pipelines|electra_keras)\.[\w.]+) (--[^\n|`]*)", joined
         ):
             for flag in re.findall(r"(?<!\S)--[\w-]+", arguments):
                 assert flag in flags_of[module], f"{page}: {module} {flag}"

@@ -107,7 +107,7 @@ def test_a_text_of_an_unknown_label_is_told(
             "task.yaml, a task of kind regression; expected kind classification, the "
             "only one that a linear probe learns.",
         ),
-        ("  validation:", "  test:", "no files.validation in "),
+        ("  train:", "  test:", "no files.train"),
         ("train.tsv", "none.tsv", "no labelled file at "),
         ("label: label", "label: text", "expected each column once"),
         ("label: label", "label: sign", "no single column sign in "),

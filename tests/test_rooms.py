@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "preflight": {*BASE, "data"},
     "training": {*BASE, "preflight", "objectives", "models", "data"},
     # Serving reads what a run wrote, and samples as its objective did.
-    "serving": {*BASE, "objectives", "models", "data", "training"},
+    "serving": {*BASE, "objectives", "models", "data", "training", "finetuning"},
     # Reads and fills networks of ours.
     "interchange": {*BASE, "objectives", "models", "data", "training"},
     # Its settings are checked as those of a run; it starts from any known format.
@@ -45,10 +45,16 @@ MAY_IMPORT = {
         *("objectives", "models", "data", "training"),
     },
     "planning": {*BASE, "objectives", "models", "data", "training"},
+    # Stands on top; its command lies within.
+    "experiments": {
+        *(*BASE, "config_checks", "command_line", "finetuning", "interchange"),
+        *("objectives", "models", "data", "training", "planning"),
+    },
 }
 COMMANDS = (
     *("train", "evaluate", "export", "predict"),
     *("convert", "budget", "doctor", "demo", "finetune"),
+    "experiments.compare",
 )
 BEAM_MAY_IMPORT = {
     "electra_keras",  # The version.

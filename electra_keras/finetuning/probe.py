@@ -31,9 +31,11 @@ from electra_keras.finetuning.metrics.classification import (
 from electra_keras.finetuning.sampling import draw_stratified
 from electra_keras.finetuning.set_aside import LabelledFile, check_share
 from electra_keras.finetuning.task_config import TaskConfig
+from electra_keras.finetuning.task_data import read_task_files
 from electra_keras.finetuning.task_loading import load_task
+from electra_keras.finetuning.tasks.classification import Classification
 from electra_keras.finetuning.tasks.text_encoding import encode_texts
-from electra_keras.finetuning.text_files import TextRow, read_text_file
+from electra_keras.finetuning.text_files import TextRow
 
 # The same texts for every run, whatever its seed.
 _SEED = 0
@@ -98,10 +100,8 @@ class LinearProbe:
                 says, or a draw with one label.
         """
         task = self._load_task()
-        files = {
-            "train": self._read(task, "train", task.files.train),
-            "validation": self._read(task, "validation", task.files.validation),
-        }
+        files = read_task_files(task, Classification)
+        files.pop("test", None)
         found = [str(row.label) for row in files["train"].rows]
         labels = find_labels(found, task.labels)
         files["validation"] = set_unknown_labels_aside(files["validation"], labels)
@@ -164,17 +164,6 @@ class LinearProbe:
                 fix="Choose another task, or set train.probe=null.",
             )
         return task
-
-    def _read(
-        self, task: TaskConfig, split: str, path: str | None
-    ) -> LabelledFile[TextRow]:
-        if path is None:
-            raise UsageError(
-                f"no files.{split} in {self._path}",
-                expected="a labelled file to train on, and one to measure on",
-                fix="Give both in the task.",
-            )
-        return read_text_file(path, task)
 
     def _encode(
         self,

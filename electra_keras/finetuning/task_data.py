@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def load_task_data(config: TaskConfig, finder: PieceFinder) -> TaskData:
             or nothing can be learned.
     """
     kind_class = find_kind(config.task.kind)
-    found = _read_files(config, kind_class)
+    found = read_task_files(config, kind_class)
     train = found["train"]
     kind = kind_class(config, kind_class.learn(train.rows, config))
     splits = {}
@@ -82,13 +83,23 @@ def load_task_data(config: TaskConfig, finder: PieceFinder) -> TaskData:
         encoded = kind.encode(labelled.rows, finder)
         splits[name] = Split(labelled, encoded.examples, encoded.notes)
     paths = {name: getattr(config.files, name) for name in SPLITS}
-    return TaskData(kind, splits, kind.warnings(train.rows), _hash(paths))
+    return TaskData(kind, splits, kind.warnings(train.rows), hash_files(paths))
 
 
-def _read_files(
+def read_task_files(
     config: TaskConfig, kind: type[TaskKind[Any]]
 ) -> dict[str, LabelledFile[Any]]:
-    """Reads what there is, and holds out of the training rows what is not."""
+    """Reads what there is, and holds out of the training rows what is not.
+
+    Args:
+        config: Of the task.
+        kind: Of its class.
+
+    Returns: "train", "validation" and, if there is one, "test".
+
+    Raises:
+        UsageError: As `load_task_data`, but for labels.
+    """
     files = config.files
     if files.train is None:
         raise UsageError(
@@ -109,7 +120,8 @@ def _read_files(
     return {"train": train, **found}
 
 
-def _hash(files: dict[str, str | None]) -> str:
+def hash_files(files: Mapping[str, str | None]) -> str:
+    """Hashes what is in files, by the name of their split."""
     digest = hashlib.sha256()
     for name, path in files.items():
         digest.update(name.encode())

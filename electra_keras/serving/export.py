@@ -6,8 +6,6 @@ and what a server needs beside it.
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from pathlib import Path
 
 import tensorflow as tf
@@ -20,8 +18,9 @@ from electra_keras.serving.litert import convert_to_litert, litert_file
 from electra_keras.serving.portable_ops import check_portable_ops
 from electra_keras.serving.served_corruption import ServedCorruption
 from electra_keras.serving.served_text import ServedText
-from electra_keras.serving.server_files import write_batching_file, write_shared_files
+from electra_keras.serving.server_files import write_batching_file
 from electra_keras.serving.signatures import ServedNetwork
+from electra_keras.serving.versions import add_version, check_versions_folder
 from electra_keras.training.saved_run import SavedRun
 
 WEIGHTS = ("float32", "bfloat16")
@@ -70,27 +69,16 @@ def export_run(
             f"{run.trained_sequence_length} are trained",
             fix="Change it, or remove it.",
         )
-    if output.exists() and not output.is_dir():
-        raise UsageError(
-            f"{output} is a file",
-            expected="a folder for the model's versions",
-            fix="Choose another --output.",
-        )
+    check_versions_folder(output)
     _check_weights(weights, litert=litert is not None, with_generator=with_generator)
-    output.mkdir(parents=True, exist_ok=True)
-    partial = output / f"partial-{uuid.uuid4().hex}"
-    try:
-        _write_version(run, partial, sequence_length, with_generator, weights)
+
+    def write(folder: Path) -> None:
+        _write_version(run, folder, sequence_length, with_generator, weights)
         if litert is not None:
-            model = convert_to_litert(partial, litert)
-            (partial / EXTRA_ASSETS / litert_file(litert)).write_bytes(model)
-        write_shared_files(output)
-        version = output / str(1 + max(_versions(output), default=0))
-        partial.rename(version)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    return version
+            model = convert_to_litert(folder, litert)
+            (folder / EXTRA_ASSETS / litert_file(litert)).write_bytes(model)
+
+    return add_version(output, write)
 
 
 def _check_weights(weights: str, *, litert: bool, with_generator: bool) -> None:
@@ -106,10 +94,6 @@ def _check_weights(weights: str, *, litert: bool, with_generator: bool) -> None:
                 expected="one of them",
                 fix="Export twice: a version each.",
             )
-
-
-def _versions(output: Path) -> list[int]:
-    return [int(path.name) for path in output.iterdir() if path.name.isdigit()]
 
 
 def _write_version(

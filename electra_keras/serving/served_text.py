@@ -55,9 +55,9 @@ class ServedText:
         is_piece = tf.pad(padding_mask[:, FRAME_TOKENS:], [[0, 0], [1, 1]]) > 0
         edge = tf.ones_like(text, tf.int32)[:, tf.newaxis]
         rows = tf.concat([edge * ids[CLS], pieces, edge * ids[SEP]], axis=1)
-        token_ids = _pad(rows, ids[PAD], padding_mask)
+        token_ids = pad_rows(rows, ids[PAD], padding_mask)
         token_starts, token_ends = (
-            _pad(tf.concat([edge * 0, row], axis=1), 0, padding_mask)
+            pad_rows(tf.concat([edge * 0, row], axis=1), 0, padding_mask)
             for row in (starts, ends)
         )
         covered = tf.reduce_max(token_ends, axis=1, keepdims=True)
@@ -81,7 +81,7 @@ def _longest(lengths: tf.Tensor) -> tf.Tensor:
     return tf.reduce_max(tf.concat([[FRAME_TOKENS], lengths], axis=0))
 
 
-def _pad(rows: tf.RaggedTensor, default: int, padding_mask: tf.Tensor) -> tf.Tensor:
+def pad_rows(rows: tf.RaggedTensor, default: int, padding_mask: tf.Tensor) -> tf.Tensor:
     """Rows to the shape of their mask: int32 (B, S)."""
     dense = rows.to_tensor(default)
     missing = tf.shape(padding_mask)[1] - tf.shape(dense)[1]

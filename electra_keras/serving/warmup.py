@@ -6,7 +6,7 @@ requests of a fresh server are slow: kernels are built and memory is taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import tensorflow as tf
@@ -30,12 +30,15 @@ _SHORT = (
 )
 
 
-def make_warmup_logs(text: ServedText, names: Iterable[str]) -> list[PredictionLog]:
+def make_warmup_logs(
+    text: ServedText, names: Iterable[str], inputs: Sequence[str] = ("text",)
+) -> list[PredictionLog]:
     """Makes requests to every signature: short and full rows, one and eight.
 
     Args:
         text: Makes the ids of signatures that take ids.
         names: Of the signatures.
+        inputs: What signatures call their texts, if they take texts.
 
     Returns:
         What `WARMUP_FILE` holds, one record each.
@@ -47,7 +50,9 @@ def make_warmup_logs(text: ServedText, names: Iterable[str]) -> list[PredictionL
             for batch_size in BATCH_SIZES:
                 request = PredictRequest()
                 request.model_spec.signature_name = name
-                for key, value in _inputs(name, texts[:batch_size], text).items():
+                for key, value in _inputs(
+                    name, texts[:batch_size], text, inputs
+                ).items():
                     request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
                 logs.append(PredictionLog(predict_log=PredictLog(request=request)))
     return logs
@@ -60,11 +65,13 @@ def write_warmup_file(logs: Iterable[PredictionLog], path: Path) -> None:
             writer.write(log.SerializeToString(deterministic=True))
 
 
-def _inputs(name: str, texts: list[str], text: ServedText) -> dict[str, tf.Tensor]:
+def _inputs(
+    name: str, texts: list[str], text: ServedText, names: Sequence[str]
+) -> dict[str, tf.Tensor]:
     if name in ("tokens", "hidden_states"):
         rows = text.tokenize(tf.constant(texts))
         return {key: rows[key] for key in TOKEN_NAMES}
-    inputs = {"text": tf.constant(texts)}
+    inputs = {key: tf.constant(texts) for key in names}
     if name == "corrupt":
         inputs["seed"] = tf.range(len(texts))
     return inputs

@@ -36,7 +36,12 @@ from electra_keras.finetuning.tasks.task_kind import (
     make_example,
 )
 from electra_keras.finetuning.tasks.text_encoding import encode_texts
-from electra_keras.finetuning.text_files import TextRow, read_text_file
+from electra_keras.finetuning.text_files import (
+    TextRow,
+    make_text_row,
+    read_text_file,
+    text_inputs,
+)
 
 
 class Classification(TaskKind[TextRow]):
@@ -86,6 +91,15 @@ class Classification(TaskKind[TextRow]):
     def keep_known(self, labelled: LabelledFile[TextRow]) -> LabelledFile[TextRow]:
         """Sets rows with other labels aside."""
         return set_unknown_labels_aside(labelled, self.labels)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """One text, or two."""
+        return text_inputs(self.config)
+
+    def make_row(self, texts: Sequence[str], place: int) -> TextRow:
+        """Makes a row of one text or two."""
+        return make_text_row(texts, place, "")
 
     def encode(self, rows: Sequence[TextRow], finder: PieceFinder) -> Encoded:
         """Encodes texts; the label of a row that has none that is known is 0."""

@@ -97,6 +97,15 @@ class QuestionAnswering(TaskKind[QuestionRow]):
             "question has an answer"
         ]
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """A question, and the text that may answer it."""
+        return ("question", "context")
+
+    def make_row(self, texts: Sequence[str], place: int) -> QuestionRow:
+        """Makes a question about a context."""
+        return QuestionRow(str(place), texts[0], texts[1], (), place)
+
     def encode(self, rows: Sequence[QuestionRow], finder: PieceFinder) -> Encoded:
         """Encodes windows; one that shows no whole first answer has its at [CLS].
 
@@ -112,12 +121,19 @@ class QuestionAnswering(TaskKind[QuestionRow]):
                 expected=f"at least {_SHORTEST_ROW_TOKENS} tokens",
                 fix="Set it higher, or take a model that was trained on longer rows.",
             )
-        most = min(self.config.encoding.max_question_tokens, (length - 3) // 2)
         config = dataclasses.replace(
-            self.config.encoding, max_question_tokens=most, sequence_length=length
+            self.config.encoding,
+            max_question_tokens=self.most_question_tokens,
+            sequence_length=length,
         )
         windows = encode_questions(rows, finder, config)
         return Encoded([_make(window) for window in windows], _notes(rows, windows))
+
+    @property
+    def most_question_tokens(self) -> int:
+        """What is kept of a question: at most half of a row."""
+        half = (self.sequence_length - 3) // 2
+        return min(self.config.encoding.max_question_tokens, half)
 
     def build_head(self, hidden_dim: int, dropout_rate: float, seed: int) -> AnswerHead:
         """Builds scores of starts and ends; without dropout, as the reference."""

@@ -26,7 +26,12 @@ from electra_keras.finetuning.tasks.task_kind import (
     make_example,
 )
 from electra_keras.finetuning.tasks.text_encoding import encode_texts
-from electra_keras.finetuning.text_files import TextRow, read_text_file
+from electra_keras.finetuning.text_files import (
+    TextRow,
+    make_text_row,
+    read_text_file,
+    text_inputs,
+)
 
 
 class Regression(TaskKind[TextRow]):
@@ -62,6 +67,15 @@ class Regression(TaskKind[TextRow]):
                 fix="Check columns.label.",
             )
         return {"low": low, "high": high}
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """One text, or two."""
+        return text_inputs(self.config)
+
+    def make_row(self, texts: Sequence[str], place: int) -> TextRow:
+        """Makes a row of one text or two."""
+        return make_text_row(texts, place, 0.0)
 
     def encode(self, rows: Sequence[TextRow], finder: PieceFinder) -> Encoded:
         """Encodes texts, and numbers as shares of the range."""

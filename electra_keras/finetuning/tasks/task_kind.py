@@ -102,6 +102,20 @@ class TaskKind(abc.ABC, Generic[Row]):
             UsageError: Nothing can be learned from these rows.
         """
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the texts of a row."""
+        return ("text",)
+
+    @abc.abstractmethod
+    def make_row(self, texts: Sequence[str], place: int) -> Row:
+        """Makes a row without a label, to be predicted.
+
+        Args:
+            texts: Those that `inputs` names.
+            place: Of the row among others.
+        """
+
     def warnings(self, rows: Sequence[Row]) -> list[str]:
         """Tells what of the training rows can hardly be learned."""
         return []

@@ -106,6 +106,11 @@ class TokenClassification(TaskKind[TaggedRow]):
         """Sets sentences with other tags aside."""
         return set_unknown_tags_aside(labelled, self.labels.values)
 
+    def make_row(self, texts: Sequence[str], place: int) -> TaggedRow:
+        """Makes a sentence; white space parts its words."""
+        words = tuple(texts[0].split())
+        return TaggedRow(words, ("",) * len(words), place)
+
     def encode(self, rows: Sequence[TaggedRow], finder: PieceFinder) -> Encoded:
         """Encodes sentences; words whose tag is not known are not learned."""
         found = encode_tags(rows, self.labels.values, finder, self.sequence_length)
