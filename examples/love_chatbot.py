@@ -93,6 +93,11 @@ def _add_chat(commands: argparse._SubParsersAction) -> None:
     chat.add_argument("--say", metavar="TEXT", help="answer this alone")
     chat.add_argument("--answers", type=int, default=3, help="how many are shown")
     chat.add_argument(
+        "--mood_model",
+        help="a folder of electra_keras.finetune that classifies the mood, such as one "
+        "of configs/tasks/love_chat.yaml; without it the mood is learned from vectors",
+    )
+    chat.add_argument(
         "--moods",
         default=_MOODS,
         help=f"names of labels; others are shown as they are; default: {_MOODS}",
@@ -141,7 +146,7 @@ def _chat(options: argparse.Namespace) -> None:
     from electra_keras.finetuning.retrieval.chatbot import Chatbot
 
     names = _read_moods(options.moods)
-    chatbot = Chatbot(options.model)
+    chatbot = Chatbot(options.model, options.mood_model)
     if options.say is not None:
         _show(chatbot.reply(options.say, options.answers), names)
         return

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from retrieval_fixtures import small_chat
+from tasks_fixtures import text_task
 
 from electra_keras.errors import UsageError
 from electra_keras.finetuning.retrieval.chatbot import (
@@ -13,6 +14,8 @@ from electra_keras.finetuning.retrieval.chatbot import (
     Chatbot,
     choose_answers,
 )
+from electra_keras.finetuning.tuned_model import load_tuned
+from electra_keras.finetuning.tuning import tune
 
 
 def test_answers_are_those_of_the_nearest_questions_none_twice() -> None:
@@ -23,6 +26,19 @@ def test_answers_are_those_of_the_nearest_questions_none_twice() -> None:
         Answer("a", "가", 0.5),
     ]
     assert len(choose_answers(similarities, small_chat(), 9)) == 4
+
+
+def test_a_fine_tuning_may_tell_the_mood(
+    chatbot_folder: Path, run_folder: Path, tmp_path: Path
+) -> None:
+    task = text_task(tmp_path, "training.epochs=1")
+    tune(task, run_folder, tmp_path / "moods")
+    reply = Chatbot(chatbot_folder, tmp_path / "moods").reply("a i 가")
+    (expected,) = load_tuned(tmp_path / "moods").predict([("a i 가",)])
+    assert reply.mood == expected["label"] and reply.mood in ("good", "bad")
+    assert reply.probability == max(expected["probabilities"])
+    with pytest.raises(UsageError, match="no fine-tuning in"):
+        Chatbot(chatbot_folder, chatbot_folder)
 
 
 def test_a_known_question_gets_its_own_answer(chatbot_folder: Path) -> None:

@@ -25,6 +25,7 @@ from electra_keras.finetuning.retrieval.vector_network import (
 from electra_keras.finetuning.tasks.task_kind import make_example
 from electra_keras.finetuning.tasks.text_encoding import encode_texts
 from electra_keras.finetuning.text_files import TextRow
+from electra_keras.finetuning.tuned_model import TunedModel, load_tuned
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,9 +65,17 @@ class Chatbot:
 
     Args:
         folder: Of `tune_chatbot`.
+        mood_model: A fine-tuning for the mood, of kind classification, which tells
+            it better; None: logistic regression on the vectors of all questions.
+
+    Raises:
+        UsageError: A folder is not what it should be.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(
+        self, folder: str | Path, mood_model: str | Path | None = None
+    ) -> None:
+        self._tuned = None if mood_model is None else _load_moods(mood_model)
         read = ChatbotFolder.read(folder)
         network = read.load_network(read.best.seed)
         self._give = make_vector_function(network)
@@ -74,7 +83,8 @@ class Chatbot:
         self._sequence_length = read.config.sequence_length
         self._pairs = read.chat.pairs
         self._questions = ChatVectors.of(read.chat, network).questions
-        self._moods = MoodClassifier(self._questions, self._pairs.moods)
+        if self._tuned is None:
+            self._moods = MoodClassifier(self._questions, self._pairs.moods)
 
     def reply(self, text: str, answers: int = 3) -> Reply:
         """Answers a text.
@@ -97,10 +107,28 @@ class Chatbot:
         examples = [make_example(row, group_ids=np.int32(0)) for row in encoded.rows]
         maker = BatchMaker(examples, FEATURES, 1, self._sequence_length)
         vector = find_vectors(self._give, maker)
-        ((mood, probability),) = self._moods.classify(vector)
+        mood, probability = self._tell_mood(text, vector)
         similarities = self._questions @ vector[0]
         found = choose_answers(similarities, self._pairs, answers)
         return Reply(mood, probability, found)
+
+    def _tell_mood(self, text: str, vector: np.ndarray) -> tuple[str, float]:
+        if self._tuned is None:
+            return self._moods.classify(vector)[0]
+        (predicted,) = self._tuned.predict([(text,)])
+        return predicted["name"], max(predicted["probabilities"])
+
+
+def _load_moods(folder: str | Path) -> TunedModel:
+    tuned = load_tuned(folder)
+    kind = tuned.kind.config.task.kind
+    if kind != "classification" or len(tuned.kind.inputs) != 1:
+        raise UsageError(
+            f"a fine-tuning of {kind} in {folder} for the mood",
+            expected="a classification of single texts",
+            fix="Tune one as in configs/tasks/love_chat.yaml.",
+        )
+    return tuned
 
 
 def choose_answers(
