@@ -251,6 +251,19 @@ def probe_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def chatbot_folder(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A chatbot of two seeds, tuned from `run_folder` for 160 questions; read only."""
+    from retrieval_fixtures import quick_config, write_pairs
+
+    from electra_keras.finetuning.retrieval.chatbot_folder import tune_chatbot
+
+    folder = tmp_path_factory.mktemp("chatbot")
+    pairs = write_pairs(folder / "given.csv")
+    tune_chatbot(pairs, run_folder, folder / "bot", quick_config(seed=3, trials=2))
+    return folder / "bot"
+
+
+@pytest.fixture(scope="session")
 def two_cpus() -> str:
     """Code that a process of its own begins with: two devices on any machine."""
     return """

@@ -34,6 +34,7 @@ PAGES = (
     "docs/cleaning.md",
     "docs/runners.md",
     "docs/training.md",
+    "docs/chatbot.md",
     "docs/serving.md",
     "docs/objectives.md",
     "docs/fidelity.md",
@@ -66,6 +67,8 @@ CONSOLE = {
     "make quickstart": "minutes long; `.ci/run` runs it; Makefile targets checked",
     "make test": "would run itself; `.ci/run` runs it; Makefile targets checked",
     ".ci/run": "would run itself; it is what continuous integration runs",
+    "python examples/love_chatbot.py": "names stand for the reader's own files; "
+    "test_love_chatbot.py runs all three",
     "docker run": "no server binary here; the SavedModel is loaded instead",
     "docker compose": "no Docker engine here; test_server_files.py reads the file",
     "cd runs/readme/model": "the folder of the next command",

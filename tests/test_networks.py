@@ -19,6 +19,7 @@ from electra_keras.models.encoder import Encoder
 from electra_keras.models.layers import Dropout
 from electra_keras.models.networks import (
     build_embeddings,
+    build_encoder_network,
     build_generator,
     build_networks,
 )
@@ -418,3 +419,19 @@ def test_networks_run_in_bfloat16_with_float32_logits_and_weights(
         assert logits.dtype == tf.float32
         assert all(variable.dtype == "float32" for variable in other.variables)
         assert np.allclose(logits, one(values)[name], atol=0.02)
+
+
+def test_encoder_network_gives_every_layer(tiny_model: ModelConfig) -> None:
+    network = build_encoder_network(tiny_model, every_layer=True, seed=1)
+    batch = {
+        "token_ids": tf.constant([[2, 6, 7, 3]]),
+        "segment_ids": tf.zeros([1, 4], tf.int32),
+        "padding_mask": tf.ones([1, 4], tf.int32),
+    }
+    outputs = network(batch, training=False)
+    layers = outputs["layers"]
+    # What the first block is given, and what each of two gives.
+    assert [tuple(layer.shape) for layer in layers] == [(1, 4, 32)] * 3
+    np.testing.assert_array_equal(layers[-1], outputs["hidden_states"])
+    alone = build_encoder_network(tiny_model, seed=1)(batch, training=False)
+    np.testing.assert_array_equal(alone["hidden_states"], outputs["hidden_states"])

@@ -174,17 +174,24 @@ def build_discriminator(
     )
 
 
-def build_encoder_network(config: ModelConfig, *, seed: int = 1) -> keras.Model:
+def build_encoder_network(
+    config: ModelConfig, *, every_layer: bool = False, seed: int = 1
+) -> keras.Model:
     """Builds the discriminator without a head of its own, for downstream tasks.
 
     Inputs: those of the discriminator. Outputs, by name: `hidden_states` float
-    (B, S, H), the last ones.
+    (B, S, H), the last ones; with `every_layer` also `layers`, a list of those of
+    all layers, as `Encoder` gives them.
     """
     inputs = _token_inputs()
     encoder = _build_encoder(config, "discriminator", child_seed(seed, "discriminator"))
     embeddings = build_embeddings(config, seed=seed)
-    hidden_states = _encode(inputs, embeddings, encoder)
-    return Network(inputs, {"hidden_states": hidden_states}, name="discriminator")
+    if every_layer:
+        layers = _encode(inputs, embeddings, encoder, every_layer=True)
+        outputs = {"hidden_states": layers[-1], "layers": layers}
+    else:
+        outputs = {"hidden_states": _encode(inputs, embeddings, encoder)}
+    return Network(inputs, outputs, name="discriminator")
 
 
 def build_main_masked_lm(
@@ -261,11 +268,14 @@ def _build_encoder(config: ModelConfig, network: str, seed: int) -> Encoder:
 
 
 def _encode(
-    inputs: dict[str, keras.KerasTensor], embeddings: Embeddings, encoder: Encoder
-) -> keras.KerasTensor:
+    inputs: dict[str, keras.KerasTensor],
+    embeddings: Embeddings,
+    encoder: Encoder,
+    **options: bool,
+) -> Any:
     block_ids = inputs["block_ids"]
     embedded = embeddings(inputs["token_ids"], inputs["segment_ids"], block_ids)
-    return encoder(embedded, inputs["padding_mask"], block_ids)
+    return encoder(embedded, inputs["padding_mask"], block_ids, **options)
 
 
 def _token_inputs() -> dict[str, keras.KerasTensor]:
