@@ -5,9 +5,9 @@ r"""A picture of the demo page.
 
 Serves the page to a headless Chromium on this machine, types the text, lets
 the generator draw and saves what stands there. Needs the extra `dev`, Chromium
-and its driver. `docs/images/demo.png` shows the quick start's model after
-12,000 steps, exported with its generator, and a draw chosen for its hits and
-miss, on a sentence of the corpus that the model was trained on.
+and its driver. `docs/images/demo.png` shows a model of 2 blocks of 128 after
+10,000 steps on Korean film reviews (disc_auc 0.85), exported with its generator,
+and draw 1 of a sentence that was made up for it.
 """
 
 from __future__ import annotations
