@@ -10,11 +10,7 @@ import re
 import keras
 
 from electra_keras.config import TrainConfig
-from electra_keras.training.optimizer import (
-    ElectraAdamW,
-    LinearWarmupDecay,
-    undecayed_variables,
-)
+from electra_keras.training.optimizer import ElectraAdamW, make_optimizer
 
 _BLOCK = re.compile(r"(?:^|/)block_(\d+)/")
 
@@ -63,23 +59,8 @@ def make_task_optimizer(
         train: Rates, warm-up and steps; a short run keeps its whole warm-up.
         rates: From `find_layer_rates`.
     """
-    optimizer = ElectraAdamW(
-        LinearWarmupDecay(
-            train.learning_rate,
-            train.warmup_steps,
-            train.train_steps,
-            overlapped=bool(train.overlapped_warmup),
-        ),
-        weight_decay=train.weight_decay_rate,
-        beta_1=train.adam_beta_1,
-        beta_2=train.adam_beta_2,
-        epsilon=train.adam_epsilon,
-        global_clipnorm=train.clip_norm,
-        bias_correction=bool(train.adam_bias_correction),
-        name="task_adam_w",
+    optimizer = make_optimizer(
+        train, model, warmup_steps=train.warmup_steps, name="task_adam_w"
     )
-    if train.weight_decay_rate:
-        optimizer.exclude_from_weight_decay(var_list=undecayed_variables(model))
     optimizer.variable_rates = rates
-    optimizer.build(model.trainable_variables)
     return optimizer

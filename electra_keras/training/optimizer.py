@@ -197,17 +197,27 @@ def densify(gradient: Any) -> Any:
     return gradient
 
 
-def make_optimizer(config: TrainConfig, model: keras.Model) -> ElectraAdamW:
+def make_optimizer(
+    config: TrainConfig,
+    model: keras.Model,
+    *,
+    warmup_steps: int | None = None,
+    name: str = "electra_adam_w",
+) -> ElectraAdamW:
     """Makes and builds the optimizer for a model's variables.
 
     Args:
         config: Rates, schedule, clipping.
         model: Already built; biases and LayerNorm are not decayed.
+        warmup_steps: Of the schedule; None: the effective ones of `config`.
+        name: Of the optimizer; without one, a second in a process has other paths.
     """
+    if warmup_steps is None:
+        warmup_steps = config.effective_warmup_steps
     optimizer = ElectraAdamW(
         LinearWarmupDecay(
             config.learning_rate,
-            config.effective_warmup_steps,
+            warmup_steps,
             config.train_steps,
             overlapped=bool(config.overlapped_warmup),
         ),
@@ -217,7 +227,7 @@ def make_optimizer(config: TrainConfig, model: keras.Model) -> ElectraAdamW:
         epsilon=config.adam_epsilon,
         global_clipnorm=config.clip_norm,
         bias_correction=bool(config.adam_bias_correction),
-        name="electra_adam_w",  # Else a second one in a process has other paths.
+        name=name,
     )
     if config.weight_decay_rate:
         optimizer.exclude_from_weight_decay(var_list=undecayed_variables(model))
