@@ -12,7 +12,7 @@ from retrieval_fixtures import quick_config, write_pairs
 from tasks_fixtures import make_finder
 from test_trial import newest_weights
 
-from electra_keras.finetuning.retrieval import retrieval_trial
+from electra_keras.finetuning import resumable_fit
 from electra_keras.finetuning.retrieval.chat_pairs import read_chat_pairs
 from electra_keras.finetuning.retrieval.chat_vectors import EncodedChat
 from electra_keras.finetuning.retrieval.retrieval_trial import (
@@ -73,7 +73,7 @@ def test_a_stopped_trial_goes_on_as_if_it_had_not(
             super().on_train_batch_end(batch, logs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(retrieval_trial, "Saver", Signalling)
+        patch.setattr(resumable_fit, "Saver", Signalling)
         with pytest.raises(SystemExit):
             make_trial(tmp_path / "t", epochs=1.0).run()
     assert read_retrieval_result(tmp_path / "t") is None

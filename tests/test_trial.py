@@ -14,9 +14,9 @@ import pytest
 import tensorflow as tf
 from tasks_fixtures import make_finder, text_task
 
-from electra_keras.finetuning import trial as trial_module
+from electra_keras.finetuning import resumable_fit
 from electra_keras.finetuning.task_data import load_task_data
-from electra_keras.finetuning.trial import Patience, Trial, read_result
+from electra_keras.finetuning.trial import Trial, read_result
 from electra_keras.interchange.sources import open_pretrained
 from electra_keras.training.history import History
 from electra_keras.training.saver import Saver
@@ -77,7 +77,7 @@ def test_a_stopped_trial_goes_on_as_if_it_had_not(
             super().on_train_batch_end(batch, logs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(trial_module, "Saver", Signalling)
+        patch.setattr(resumable_fit, "Saver", Signalling)
         with pytest.raises(SystemExit):
             make_trial(tmp_path / "t", *settings).run()
     assert read_result(tmp_path / "t") is None
@@ -103,18 +103,6 @@ def test_from_scratch_no_weights_are_taken(make_trial, tmp_path: Path) -> None:
     assert np.abs(tables[0].numpy() - tables[1].numpy()).max() > 0.01
     assert tuners[1].optimizer.variable_rates["embeddings/token_embeddings"] == 1.0
     assert tuners[0].optimizer.variable_rates["embeddings/token_embeddings"] == 0.8**3
-
-
-def test_patience_counts_evaluations_without_a_better_one(tmp_path: Path) -> None:
-    history = History(tmp_path)
-    patience = Patience(tmp_path, 2)
-    assert not patience.is_exhausted()
-    for step, score in enumerate((0.5, 0.7, 0.6)):
-        history.append("validation", step, {"task_score": score})
-        assert not patience.is_exhausted()
-    history.append("validation", 3, {"task_score": 0.7})
-    assert patience.is_exhausted()
-    assert not Patience(tmp_path, 0).is_exhausted()
 
 
 def test_a_trial_stops_when_it_gets_no_better(make_trial, tmp_path: Path) -> None:

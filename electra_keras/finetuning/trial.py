@@ -7,16 +7,15 @@ Joins data, network and optimizer with the training of `training/`; feeds
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from electra_keras.finetuning.batches import BatchMaker, TaskBatches
+from electra_keras.finetuning.resumable_fit import fit_resumably, restore_best
 from electra_keras.finetuning.schedule import make_run_config
 from electra_keras.finetuning.task_config import TaskConfig
 from electra_keras.finetuning.task_data import TaskData
@@ -32,17 +31,9 @@ from electra_keras.finetuning.task_optimizer import (
 )
 from electra_keras.finetuning.tuner import Measured, TaskTuner
 from electra_keras.interchange.sources import Pretrained
-from electra_keras.training.checkpoints import CheckpointFolder, network_variables
 from electra_keras.training.curves import draw_curves
-from electra_keras.training.history import History
-from electra_keras.training.interruption import Interruption
-from electra_keras.training.monitoring import RunMonitor
 from electra_keras.training.precision import dtype_policy
-from electra_keras.training.run_folder import CHECKPOINTS_FOLDER
-from electra_keras.training.saver import Saver
 from electra_keras.training.strategies import make_strategy
-from electra_keras.training.windowed_fit import fit_windows
-from electra_keras.training.workers import Workers
 from electra_keras.whole_files import write_text
 
 FIGURES_FILE = "figures.json"
@@ -132,18 +123,20 @@ class Trial:
         strategy = make_strategy(self.run_config.train)
         with strategy.scope():
             tuner = self._build()
-        train_secs = self._train(tuner, strategy)
-        best = CheckpointFolder(self.folder / CHECKPOINTS_FOLDER).choose("best")
-        if best is None:
-            raise ValueError(f"{self.folder} holds no checkpoint")
-        best.restore(network_variables(tuner.objective.networks))
+        train_secs = fit_resumably(
+            *(tuner, self._batches(strategy), self.run_config, self.folder, strategy),
+            patience_epochs=self.config.training.patience_epochs,
+            data_fingerprint=self.data.fingerprint,
+            trained_sequence_length=self.data.kind.sequence_length,
+        )
+        step = restore_best(tuner, self.folder)
         figures: dict[str, dict[str, float]] = {}
         # By the validation file a threshold may be chosen that the test file needs.
         for name in ("validation", "test"):
             if name in self.data.splits:
                 figures[name] = self._measure(tuner, name).figures
         state = dict(self.data.kind.state)
-        result = TrialResult(self.seed, best.step, figures, train_secs, state)
+        result = TrialResult(self.seed, step, figures, train_secs, state)
         draw_curves(self.folder)
         text = json.dumps(dataclasses.asdict(result), indent=2) + "\n"
         write_text(self.folder / FIGURES_FILE, text)
@@ -170,33 +163,9 @@ class Trial:
         tuner.compile(optimizer=make_task_optimizer(tuner, train, rates))
         return tuner
 
-    def _train(self, tuner: TaskTuner, strategy: tf.distribute.Strategy) -> float:
-        config = self.run_config
-        interruption = Interruption(Workers(strategy))
-        saver = Saver(
-            *(tuner, self.folder, config, interruption),
-            data_fingerprint=self.data.fingerprint,
-            trained_sequence_length=self.data.kind.sequence_length,
-        )
-        start_step = saver.resume()
-        monitor = RunMonitor(
-            self.folder, start_step=start_step, train_steps=config.train.train_steps
-        )
-        monitor.set_model(tuner)
-        monitor.history.cut_after(start_step or -1)
-        patience = Patience(self.folder, self.config.training.patience_epochs)
-        batches = TaskBatches(
-            *(self._makers["train"], self._makers["validation"], self.seed, strategy)
-        )
-        interruption.listen()
-        try:
-            with contextlib.closing(monitor):
-                if not patience.is_exhausted():
-                    onlookers = _Onlookers(monitor, patience)
-                    fit_windows(*(tuner, batches, config, start_step, saver, onlookers))
-        finally:
-            interruption.close()
-        return monitor.train_secs
+    def _batches(self, strategy: tf.distribute.Strategy) -> TaskBatches:
+        train, validation = self._makers["train"], self._makers["validation"]
+        return TaskBatches(train, validation, self.seed, strategy)
 
     def _measure(self, tuner: TaskTuner, name: str) -> Measured:
         split = self.data.splits[name]
@@ -207,49 +176,6 @@ class Trial:
         ]
         write_text(self.folder / PREDICTIONS_FILE.format(name), "".join(lines))
         return measured
-
-
-@dataclasses.dataclass
-class _Onlookers:
-    """The callbacks of a trial, and what records its start."""
-
-    monitor: RunMonitor
-    patience: Patience
-
-    @property
-    def callbacks(self) -> list[keras.callbacks.Callback]:
-        return [self.monitor, self.patience]
-
-    def record_start(self, values: dict[str, float]) -> None:
-        self.monitor.record("validation", values)
-
-
-class Patience(keras.callbacks.Callback):
-    """Stops a trial that has not got better for a while.
-
-    Asks `metrics.jsonl`, so that a resumed trial knows what was before.
-
-    Args:
-        folder: Of the trial.
-        epochs: Evaluations without a better one after which it stops; 0: never.
-    """
-
-    def __init__(self, folder: Path, epochs: int) -> None:
-        super().__init__()
-        self._history = History(folder)
-        self._epochs = epochs
-
-    def is_exhausted(self) -> bool:
-        """Whether the last evaluations were all no better than one before."""
-        if not self._epochs:
-            return False
-        scores = [row["task_score"] for row in self._history.rows("validation")]
-        since = len(scores) - 1 - scores.index(max(scores)) if scores else 0
-        return since >= self._epochs
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if any(name.startswith("val_") for name in logs or {}) and self.is_exhausted():
-            self.model.stop_training = True
 
 
 def _describe(row: Any, predicted: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Reads batches of `batches.py`, feeds `trial.py`.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from typing import Any
 
@@ -31,7 +32,22 @@ class Measured:
     predictions: list[Any]
 
 
-class TaskTuner(ElectraPretrainer):
+class Tuner(ElectraPretrainer):
+    """Trains a network; evaluations are figures of all validation rows."""
+
+    @abc.abstractmethod
+    def measure_validation(self) -> dict[str, float]:
+        """Measures the validation rows; `task_score` is among the figures."""
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Gives `measure_validation`; Keras' `fit` calls it after an epoch."""
+        callbacks = kwargs.get("callbacks")
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks.on_test_begin()
+        return self.measure_validation()
+
+
+class TaskTuner(Tuner):
     """Trains the network of a task; evaluations are figures of its predictions.
 
     Args:
@@ -50,14 +66,8 @@ class TaskTuner(ElectraPretrainer):
         self._kind = objective.kind
         self._ask = make_predict_function(objective.networks[NETWORK], self._kind)
 
-    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Predicts the validation file whole on this worker.
-
-        Returns: Figures; Keras' `fit` calls it after an epoch.
-        """
-        callbacks = kwargs.get("callbacks")
-        if isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks.on_test_begin()
+    def measure_validation(self) -> dict[str, float]:
+        """Predicts the validation file whole on this worker."""
         return self.measure(self._validation, self._maker).figures
 
     def measure(self, split: Split, maker: BatchMaker) -> Measured:

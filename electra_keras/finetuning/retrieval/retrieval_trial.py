@@ -6,16 +6,14 @@ of `training/`, as `trial.py` does for tasks; feeds `chatbot_folder.py`.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
 import keras
-import tensorflow as tf
 
 from electra_keras.finetuning.batches import TaskBatches
+from electra_keras.finetuning.resumable_fit import fit_resumably, restore_best
 from electra_keras.finetuning.retrieval.chat_vectors import ChatVectors, EncodedChat
 from electra_keras.finetuning.retrieval.contrastive import ContrastiveObjective
 from electra_keras.finetuning.retrieval.ranking import QUESTIONS
@@ -30,23 +28,16 @@ from electra_keras.finetuning.task_optimizer import (
     find_layer_rates,
     make_task_optimizer,
 )
-from electra_keras.finetuning.trial import FIGURES_FILE, Patience
+from electra_keras.finetuning.trial import FIGURES_FILE
+from electra_keras.finetuning.tuner import Tuner
 from electra_keras.interchange.sources import Pretrained
-from electra_keras.training.checkpoints import CheckpointFolder, network_variables
 from electra_keras.training.curves import draw_curves
-from electra_keras.training.interruption import Interruption
-from electra_keras.training.monitoring import RunMonitor
 from electra_keras.training.precision import dtype_policy
-from electra_keras.training.pretrainer import ElectraPretrainer
-from electra_keras.training.run_folder import CHECKPOINTS_FOLDER
-from electra_keras.training.saver import Saver
 from electra_keras.training.strategies import make_strategy
-from electra_keras.training.windowed_fit import fit_windows
-from electra_keras.training.workers import Workers
 from electra_keras.whole_files import write_text
 
 
-class RetrievalTuner(ElectraPretrainer):
+class RetrievalTuner(Tuner):
     """Trains the network; evaluations rank answers of validation questions.
 
     Args:
@@ -67,14 +58,8 @@ class RetrievalTuner(ElectraPretrainer):
         self._chat = chat
         self._give = make_vector_function(network)
 
-    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Measures all routes; `task_score` is the MRR of that by questions.
-
-        Returns: Figures; Keras' `fit` calls it after an epoch.
-        """
-        callbacks = kwargs.get("callbacks")
-        if isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks.on_test_begin()
+    def measure_validation(self) -> dict[str, float]:
+        """Measures all routes; `task_score` is the MRR of that by questions."""
         pairs = self._chat.pairs
         vectors = ChatVectors.given_by(self._give, self._chat)
         figures = vectors.measure(pairs, "validation")
@@ -151,13 +136,16 @@ class RetrievalTrial:
         strategy = make_strategy(self.run_config.train)
         with strategy.scope():
             tuner = self._build()
-        train_secs = self._train(tuner, strategy)
-        best = CheckpointFolder(self.folder / CHECKPOINTS_FOLDER).choose("best")
-        if best is None:
-            raise ValueError(f"{self.folder} holds no checkpoint")
-        best.restore(network_variables(tuner.objective.networks))
-        score = tuner.evaluate()["task_score"]
-        result = RetrievalResult(self.seed, best.step, score, train_secs)
+        batches = TaskBatches(self._maker, self.chat.texts, self.seed, strategy)
+        train_secs = fit_resumably(
+            *(tuner, batches, self.run_config, self.folder, strategy),
+            patience_epochs=self.config.training.patience_epochs,
+            data_fingerprint=self._fingerprint,
+            trained_sequence_length=self.chat.sequence_length,
+        )
+        step = restore_best(tuner, self.folder)
+        score = tuner.measure_validation()["task_score"]
+        result = RetrievalResult(self.seed, step, score, train_secs)
         draw_curves(self.folder)
         text = json.dumps(dataclasses.asdict(result), indent=2) + "\n"
         write_text(self.folder / FIGURES_FILE, text)
@@ -176,47 +164,6 @@ class RetrievalTrial:
         )
         tuner.compile(optimizer=make_task_optimizer(tuner, train, rates))
         return tuner
-
-    def _train(self, tuner: RetrievalTuner, strategy: tf.distribute.Strategy) -> float:
-        config = self.run_config
-        interruption = Interruption(Workers(strategy))
-        saver = Saver(
-            *(tuner, self.folder, config, interruption),
-            data_fingerprint=self._fingerprint,
-            trained_sequence_length=self.chat.sequence_length,
-        )
-        start_step = saver.resume()
-        monitor = RunMonitor(
-            self.folder, start_step=start_step, train_steps=config.train.train_steps
-        )
-        monitor.set_model(tuner)
-        monitor.history.cut_after(start_step or -1)
-        patience = Patience(self.folder, self.config.training.patience_epochs)
-        batches = TaskBatches(self._maker, self.chat.texts, self.seed, strategy)
-        interruption.listen()
-        try:
-            with contextlib.closing(monitor):
-                if not patience.is_exhausted():
-                    onlookers = _Onlookers(monitor, patience)
-                    fit_windows(*(tuner, batches, config, start_step, saver, onlookers))
-        finally:
-            interruption.close()
-        return monitor.train_secs
-
-
-@dataclasses.dataclass
-class _Onlookers:
-    """The callbacks of a trial, and what records its start."""
-
-    monitor: RunMonitor
-    patience: Patience
-
-    @property
-    def callbacks(self) -> list[keras.callbacks.Callback]:
-        return [self.monitor, self.patience]
-
-    def record_start(self, values: dict[str, float]) -> None:
-        self.monitor.record("validation", values)
 
 
 def read_retrieval_result(folder: Path) -> RetrievalResult | None:
