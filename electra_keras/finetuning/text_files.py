@@ -11,7 +11,7 @@ import dataclasses
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from electra_keras.errors import UsageError
@@ -86,18 +86,6 @@ def read_text_file(path: str, config: TaskConfig) -> LabelledFile[TextRow]:
     for line, row in lines:
         _add_row(row, line, labelled, is_number)
     return labelled
-
-
-def text_inputs(config: TaskConfig) -> tuple[str, ...]:
-    """Names the texts of a row."""
-    is_pair = config.columns.text_pair is not None
-    return ("text", "text_pair") if is_pair else ("text",)
-
-
-def make_text_row(texts: Sequence[str], place: int, label: str | float) -> TextRow:
-    """Makes a row that comes from no file."""
-    text, pair = (*texts, None)[:2]
-    return TextRow(text or "", pair, label, str(place), place)
 
 
 def _read_tsv(text: str) -> Iterator[tuple[int, list[str]]]:

@@ -32,19 +32,14 @@ from electra_keras.finetuning.tasks.task_kind import (
     Encoded,
     Example,
     Outputs,
-    TaskKind,
     make_example,
 )
 from electra_keras.finetuning.tasks.text_encoding import encode_texts
-from electra_keras.finetuning.text_files import (
-    TextRow,
-    make_text_row,
-    read_text_file,
-    text_inputs,
-)
+from electra_keras.finetuning.tasks.text_task import TextTask
+from electra_keras.finetuning.text_files import TextRow
 
 
-class Classification(TaskKind[TextRow]):
+class Classification(TextTask):
     """One of several labels, by the softmax of the head's logits.
 
     State: `values` and `names` of the labels, and the `weights` of each in the
@@ -54,21 +49,12 @@ class Classification(TaskKind[TextRow]):
 
     score = "accuracy"
     features: ClassVar[dict[str, int | None]] = {"label_ids": None}
+    no_label = ""
 
     def __init__(self, config: TaskConfig, state: dict[str, Any]) -> None:
         super().__init__(config, state)
         self.labels = LabelSet(tuple(state["values"]), tuple(state["names"]))
         self._ids = {value: place for place, value in enumerate(self.labels.values)}
-
-    @staticmethod
-    def read(path: str, config: TaskConfig) -> LabelledFile[TextRow]:
-        """Reads tsv, csv or jsonl."""
-        return read_text_file(path, config)
-
-    @staticmethod
-    def key(row: TextRow) -> str:
-        """Its text, or both of them."""
-        return f"{row.text}\n{row.text_pair or ''}"
 
     @staticmethod
     def learn(rows: Sequence[TextRow], config: TaskConfig) -> dict[str, Any]:
@@ -91,15 +77,6 @@ class Classification(TaskKind[TextRow]):
     def keep_known(self, labelled: LabelledFile[TextRow]) -> LabelledFile[TextRow]:
         """Sets rows with other labels aside."""
         return set_unknown_labels_aside(labelled, self.labels)
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """One text, or two."""
-        return text_inputs(self.config)
-
-    def make_row(self, texts: Sequence[str], place: int) -> TextRow:
-        """Makes a row of one text or two."""
-        return make_text_row(texts, place, "")
 
     def encode(self, rows: Sequence[TextRow], finder: PieceFinder) -> Encoded:
         """Encodes texts; the label of a row that has none that is known is 0."""

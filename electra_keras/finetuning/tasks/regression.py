@@ -15,26 +15,20 @@ from electra_keras.errors import UsageError
 from electra_keras.finetuning.encoding import PieceFinder
 from electra_keras.finetuning.heads import TaskHead
 from electra_keras.finetuning.metrics.correlation import measure_correlation
-from electra_keras.finetuning.set_aside import LabelledFile
 from electra_keras.finetuning.task_config import TaskConfig
 from electra_keras.finetuning.tasks.task_kind import (
     Batch,
     Encoded,
     Example,
     Outputs,
-    TaskKind,
     make_example,
 )
 from electra_keras.finetuning.tasks.text_encoding import encode_texts
-from electra_keras.finetuning.text_files import (
-    TextRow,
-    make_text_row,
-    read_text_file,
-    text_inputs,
-)
+from electra_keras.finetuning.tasks.text_task import TextTask
+from electra_keras.finetuning.text_files import TextRow
 
 
-class Regression(TaskKind[TextRow]):
+class Regression(TextTask):
     """A number, by the squared error.
 
     State: `low` and `high`, the smallest and largest number of the training
@@ -44,16 +38,7 @@ class Regression(TaskKind[TextRow]):
 
     score = "spearman"
     features: ClassVar[dict[str, int | None]] = {"targets": None}
-
-    @staticmethod
-    def read(path: str, config: TaskConfig) -> LabelledFile[TextRow]:
-        """Reads tsv, csv or jsonl."""
-        return read_text_file(path, config)
-
-    @staticmethod
-    def key(row: TextRow) -> str:
-        """Its text, or both of them."""
-        return f"{row.text}\n{row.text_pair or ''}"
+    no_label = 0.0
 
     @staticmethod
     def learn(rows: Sequence[TextRow], config: TaskConfig) -> dict[str, Any]:
@@ -67,15 +52,6 @@ class Regression(TaskKind[TextRow]):
                 fix="Check columns.label.",
             )
         return {"low": low, "high": high}
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """One text, or two."""
-        return text_inputs(self.config)
-
-    def make_row(self, texts: Sequence[str], place: int) -> TextRow:
-        """Makes a row of one text or two."""
-        return make_text_row(texts, place, 0.0)
 
     def encode(self, rows: Sequence[TextRow], finder: PieceFinder) -> Encoded:
         """Encodes texts, and numbers as shares of the range."""
