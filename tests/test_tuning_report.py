@@ -8,12 +8,12 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tuned_outcomes as tuned
+from checked_html import CheckedHtml
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
@@ -26,37 +26,25 @@ SECTIONS = (
     *("verdict", "figures", "curves", "answers", "errors", "labels", "data"),
     *("setup", "next"),
 )
-VOID = {"meta", "link", "br"}
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 
 
-class Parsed(HTMLParser):
-    """Checks the nesting of tags and collects them, with texts and table rows."""
+class Parsed(CheckedHtml):
+    """Collects table rows, too."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
         self.rows: list[list[str]] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
+        super().__init__(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
+        super().handle_starttag(tag, attrs)
         if tag == "tr":
             self.rows.append([])
         elif tag in ("td", "th"):
             self.rows[-1].append("")
 
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
     def handle_data(self, data: str) -> None:
-        self.text += data
+        super().handle_data(data)
         if {"td", "th"} & {*self.open}:
             self.rows[-1][-1] += data
 
