@@ -19,6 +19,7 @@ from electra_keras.errors import UsageError
 from electra_keras.finetuning.batches import BatchMaker
 from electra_keras.finetuning.encoding import PieceFinder
 from electra_keras.finetuning.prediction import make_predict_function, predict_examples
+from electra_keras.finetuning.raw_inputs import check_texts
 from electra_keras.finetuning.spread import find_best
 from electra_keras.finetuning.task_network import build_task_network
 from electra_keras.finetuning.task_objective import NETWORK
@@ -70,14 +71,7 @@ class TunedModel:
         Raises:
             UsageError: A row has another number of texts.
         """
-        names = self.kind.inputs
-        for texts in inputs:
-            if len(texts) != len(names):
-                raise UsageError(
-                    f"{len(texts)} text{'s' * (len(texts) != 1)} a row",
-                    expected=" and ".join(names),
-                    fix="Give each row what this task was tuned on.",
-                )
+        check_texts(inputs, self.kind.inputs)
         if not inputs:
             return []
         rows = [self.kind.make_row(texts, n) for n, texts in enumerate(inputs, 1)]

@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  Registers the ops of the SavedModel.
 
-from electra_keras.errors import UsageError
+from electra_keras.finetuning.raw_inputs import check_texts
 from electra_keras.serving.extra_assets import EXPORT_FILE, EXTRA_ASSETS
 
 _TASK = "task"
@@ -43,13 +43,7 @@ def ask_task(
     """
     path = Path(folder) / EXTRA_ASSETS / EXPORT_FILE
     names = json.loads(path.read_text("utf-8"))["inputs"]
-    for row in inputs:
-        if len(row) != len(names):
-            raise UsageError(
-                f"{len(row)} text{'s' * (len(row) != 1)} a row",
-                expected=" and ".join(names),
-                fix="Give each row what this task was tuned on.",
-            )
+    check_texts(inputs, names)
     loaded = tf.saved_model.load(str(folder))
     columns = {
         # A shell may pass bytes that are not UTF-8.
