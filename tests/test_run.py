@@ -14,6 +14,7 @@ from electra_keras.config import ExperimentConfig
 from electra_keras.config_files import load_config
 from electra_keras.data.info import DatasetInfo, load_info, load_vocabulary
 from electra_keras.errors import UsageError
+from electra_keras.model_config import TIED_WEIGHTS
 from electra_keras.training.best_checkpoint import BestCheckpoint
 from electra_keras.training.history import History
 from electra_keras.training.run import fit_to_data, open_run_folder, train
@@ -22,6 +23,7 @@ from electra_keras.training.saver import Saver
 from electra_keras.training.windows import evaluation_epochs, split_windows
 
 Rows = list[dict[str, Any]]
+SIZES = ("hidden_dim", "num_layers", "num_heads", "intermediate_dim")
 
 
 def rows_of(folder: Path) -> Rows:
@@ -160,6 +162,21 @@ def test_damaged_last_checkpoint_costs_the_steps_since_the_one_before(
     weights = weights_of(folder)
     for path, value in weights_of(run_folder).items():
         assert np.array_equal(value, weights[path]), path
+
+
+@pytest.mark.parametrize("tied", TIED_WEIGHTS)
+def test_networks_tied_in_any_way_reach_the_end_of_a_run(
+    tied: str, data_folder: Path, tiny_config: ExperimentConfig, tmp_path: Path
+) -> None:
+    main = tiny_config.model
+    equal = {f"generator_{size}": getattr(main, size) for size in SIZES}
+    model = dataclasses.replace(main, tied_weights=tied, **equal)
+    config = change(dataclasses.replace(tiny_config, model=model), train_steps=2)
+    assert train(config, data_folder, tmp_path / "run").step == 2
+    # What is written last, for which the token embeddings are asked.
+    assert (tmp_path / "run/logs/projector/metadata.tsv").is_file()
+    loaded = load_run(tmp_path / "run").discriminator.get_layer("embeddings")
+    assert loaded.token_embeddings.shape[0] == load_info(data_folder).vocabulary_size
 
 
 def test_another_configuration_is_refused_and_named(

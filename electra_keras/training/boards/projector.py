@@ -30,7 +30,7 @@ _SCRIPTS = ("HANGUL", "LATIN", "CJK", "HIRAGANA", "KATAKANA", "CYRILLIC", "DIGIT
 
 def write_projector(
     logs: Path,
-    table: keras.Variable,
+    table: keras.Variable | tf.Tensor,
     vocabulary: Vocabulary,
     counts: np.ndarray,
     *,
@@ -40,7 +40,7 @@ def write_projector(
 
     Args:
         logs: `RUN/logs`.
-        table: Token embeddings (V, E).
+        table: Token embeddings (V, E); a tensor where they are a sum of two.
         vocabulary: Of the data.
         counts: int (V,), how often each token occurs in held-out text.
         step: Optimizer step, for the event file.
@@ -53,7 +53,7 @@ def write_projector(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     ids = choose_tokens(vocabulary, counts)
-    rows = tf.gather(tf.convert_to_tensor(table.value), ids)
+    rows = tf.gather(tf.convert_to_tensor(table), ids)
     (folder / _METADATA_FILE).write_text(
         describe_tokens(vocabulary, ids, counts), "utf-8"
     )
