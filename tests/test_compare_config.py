@@ -25,18 +25,20 @@ def test_the_shared_configuration_loads(monkeypatch: pytest.MonkeyPatch) -> None
     path = "configs/experiments/reviews.yaml"
     config = load_comparison(path, ["paths.labelled=/data/ko"])
     assert [method.name for method in config.methods] == [
-        *("electra", "mlm", "all_tokens_mlm", "replace_mlm", "electra_15", "scratch")
+        *("electra", "mlm", "electra_all_tied"),
+        *("all_tokens_mlm", "replace_mlm", "electra_15", "scratch"),
     ]
-    assert [method.is_pretrained for method in config.methods] == [True] * 5 + [False]
+    assert [method.is_pretrained for method in config.methods] == [True] * 6 + [False]
     assert config.reference.seeds == (1, 2, 3)
-    assert config.tasks[0].train_sizes == (1000, 5000, 20000, None)
+    assert config.tasks[0].train_sizes == (1000, 5000)
+    assert config.tasks[1].train_sizes == (20000, None)
     assert config.curve.checkpoints == 8
     task = load_compared_task(config.tasks[0], config.paths)
     assert task.files.train == "/data/ko/sentiment_train.tsv.gz"
     assert task.files.test == "/data/ko/sentiment_validation.tsv.gz"
     assert (task.files.validation, task.files.validation_rate) == (None, 0.02)
     assert task.training.pooling == "mean"
-    chat = load_compared_task(config.tasks[1], config.paths)
+    chat = load_compared_task(config.tasks[2], config.paths)
     assert (chat.files.test, chat.files.test_rate) == (None, 0.1)
 
 

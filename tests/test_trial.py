@@ -83,6 +83,11 @@ def test_a_stopped_trial_goes_on_as_if_it_had_not(
     assert read_result(tmp_path / "t") is None
     resumed = make_trial(tmp_path / "t", *settings).run()
     assert resumed.figures == whole.figures and resumed.step == whole.step
+    lean = make_trial(tmp_path / "lean", *settings, with_report=False).run()
+    assert lean.figures == whole.figures
+    assert {path.name for path in (tmp_path / "whole").iterdir()} - {
+        path.name for path in (tmp_path / "lean").iterdir()
+    } == {"validation_predictions.jsonl", "curves.png"}
     ours, theirs = newest_weights(tmp_path / "t"), newest_weights(tmp_path / "whole")
     assert ours.keys() == theirs.keys() and len(ours) > 50
     for name, value in ours.items():

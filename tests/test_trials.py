@@ -44,8 +44,11 @@ def test_a_trial_is_of_the_checkpoint_the_rows_and_the_seed(
     asked = []
 
     class Trial:
-        def __init__(self, config, data, source, *, seed, folder, from_scratch):
+        def __init__(
+            self, config, data, source, *, seed, folder, from_scratch, with_report
+        ):
             asked.append((config, data, source, seed, from_scratch))
+            assert with_report is False
             folder.mkdir(parents=True)
 
         def run(self) -> TrialResult:

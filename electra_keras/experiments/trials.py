@@ -71,6 +71,7 @@ class TrialRunner:
                 seed=job.seed,
                 folder=folder,
                 from_scratch=job.run is None,
+                with_report=False,  # Its folder goes, and nobody would read one.
             )
             result = trial.run()
             figures = result.figures

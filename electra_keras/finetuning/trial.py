@@ -76,6 +76,7 @@ class Trial:
         seed: Of the head, the order of rows and dropout.
         folder: Of the trial; absent, or this very trial's.
         from_scratch: Leave the weights of `source` out, for comparisons.
+        with_report: Write what a report shows: predictions and curves.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Trial:
         seed: int,
         folder: Path,
         from_scratch: bool = False,
+        with_report: bool = True,
     ) -> None:
         self.config = config
         self.data = data
@@ -94,6 +96,7 @@ class Trial:
         self.seed = seed
         self.folder = folder
         self.from_scratch = from_scratch
+        self.with_report = with_report
         self._makers = {
             name: BatchMaker(
                 split.examples,
@@ -137,7 +140,8 @@ class Trial:
                 figures[name] = self._measure(tuner, name).figures
         state = dict(self.data.kind.state)
         result = TrialResult(self.seed, step, figures, train_secs, state)
-        draw_curves(self.folder)
+        if self.with_report:
+            draw_curves(self.folder)
         text = json.dumps(dataclasses.asdict(result), indent=2) + "\n"
         write_text(self.folder / FIGURES_FILE, text)
         return result
@@ -170,11 +174,12 @@ class Trial:
     def _measure(self, tuner: TaskTuner, name: str) -> Measured:
         split = self.data.splits[name]
         measured = tuner.measure(split, self._makers[name])
-        lines = [
-            json.dumps(_describe(row, predicted), ensure_ascii=False) + "\n"
-            for row, predicted in zip(split.rows, measured.predictions, strict=True)
-        ]
-        write_text(self.folder / PREDICTIONS_FILE.format(name), "".join(lines))
+        if self.with_report:
+            lines = [
+                json.dumps(_describe(row, predicted), ensure_ascii=False) + "\n"
+                for row, predicted in zip(split.rows, measured.predictions, strict=True)
+            ]
+            write_text(self.folder / PREDICTIONS_FILE.format(name), "".join(lines))
         return measured
 
 
