@@ -52,6 +52,16 @@ def test_moved_answers_are_repaired_if_there_is_one_place(tmp_path: Path) -> Non
     ]
 
 
+def test_half_a_surrogate_pair_moves_no_answer(tmp_path: Path) -> None:
+    context = "\ud83d" + CONTEXT
+    labelled = read_squad_file(
+        write(tmp_path / "a.json", [ask("a", (6, "1839년"))], context)
+    )
+    (row,) = labelled.rows
+    assert (row.context, row.answers) == ("\ufffd" + CONTEXT, ((6, "1839년"),))
+    assert labelled.repaired == {"lone surrogate made U+FFFD": 1}
+
+
 def test_what_cannot_be_used_is_listed(tmp_path: Path) -> None:
     questions = [
         ask("a", (0, "로마")),

@@ -82,6 +82,19 @@ def test_json_lines(tmp_path: Path) -> None:
     ]
 
 
+def test_half_a_surrogate_pair_of_json_is_mended_and_counted(tmp_path: Path) -> None:
+    text = r'{"t": "ㅋ\ud83d", "l": "\uDE00"}' + "\n" + r'{"t": "\ud83d\ude00", "l": 1}'
+    labelled = read_text_file(
+        write(tmp_path / "a.jsonl", text),
+        load_task(None, ["columns.text=t", "columns.label=l"]),
+    )
+    assert [(row.text, row.label) for row in labelled.rows] == [
+        ("ㅋ\ufffd", "\ufffd"),
+        ("😀", "1"),
+    ]
+    assert labelled.repaired == {"lone surrogate made U+FFFD": 2}
+
+
 def test_numbers_of_pairs(tmp_path: Path) -> None:
     text = "a\tb\tscore\nx\ty\t4.25\nx\ty\tgood\nx\ty\tnan\nx\t\t1\n"
     config = load_task(None, [*PAIR, "task.kind=regression"])

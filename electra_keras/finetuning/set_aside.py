@@ -9,6 +9,8 @@ from __future__ import annotations
 import collections
 import dataclasses
 import gzip
+import json
+import re
 import zlib
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -16,6 +18,9 @@ from typing import Any, Generic, TypeVar
 from electra_keras.errors import UsageError
 
 Row = TypeVar("Row")
+
+LONE_SURROGATE = "lone surrogate made U+FFFD"
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,3 +143,30 @@ def split_lines(text: str) -> list[str]:
     if lines[-1] == "":
         lines.pop()
     return [line.removesuffix("\r") for line in lines]
+
+
+def parse_json(text: str, labelled: LabelledFile[Any]) -> Any:
+    r"""Parses JSON that is text throughout.
+
+    Args:
+        text: JSON. It can hold what no UTF-8 can, half a surrogate pair such as
+            "\ud83d"; U+FFFD, one character too, takes its place.
+        labelled: Where such strings are counted.
+
+    Raises:
+        ValueError: No JSON.
+    """
+    value = json.loads(text)
+    # UTF-8 has none by itself.
+    return _mend(value, labelled) if "\\ud" in text.lower() else value
+
+
+def _mend(value: Any, labelled: LabelledFile[Any]) -> Any:
+    if isinstance(value, dict):
+        return {_mend(k, labelled): _mend(v, labelled) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_mend(item, labelled) for item in value]
+    if not isinstance(value, str) or not _SURROGATES.search(value):
+        return value
+    labelled.repaired[LONE_SURROGATE] += 1
+    return _SURROGATES.sub("\ufffd", value)

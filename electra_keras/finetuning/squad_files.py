@@ -11,7 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from electra_keras.errors import UsageError
-from electra_keras.finetuning.set_aside import LabelledFile, read_text
+from electra_keras.finetuning.set_aside import (
+    LabelledFile,
+    parse_json,
+    read_text,
+)
 
 EMPTY_TEXT = "empty question or context"
 NO_ANSWER = "no answer, and not said to be impossible"
@@ -56,14 +60,14 @@ def read_squad_file(path: str) -> LabelledFile[QuestionRow]:
     """
     labelled: LabelledFile[QuestionRow] = LabelledFile(str(path))
     seen: set[str] = set()
-    for number, (context, question) in enumerate(_walk(path), 1):
+    for number, (context, question) in enumerate(_walk(path, labelled), 1):
         _add_question(context, question, number, seen, labelled)
     return labelled
 
 
-def _walk(path: str) -> Iterator[tuple[Any, Any]]:
+def _walk(path: str, labelled: LabelledFile[QuestionRow]) -> Iterator[tuple[Any, Any]]:
     try:
-        articles = json.loads(read_text(path))["data"]
+        articles = parse_json(read_text(path), labelled)["data"]
         found = [
             (paragraph["context"], question)
             for article in articles

@@ -15,7 +15,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from electra_keras.errors import UsageError
-from electra_keras.finetuning.set_aside import LabelledFile, read_text, split_lines
+from electra_keras.finetuning.set_aside import (
+    LabelledFile,
+    parse_json,
+    read_text,
+    split_lines,
+)
 from electra_keras.finetuning.task_config import ColumnsConfig, TaskConfig
 from electra_keras.finetuning.task_loading import find_format
 
@@ -159,7 +164,7 @@ def _read_json_lines(
     keys = {name: str(key) for name, key in keys.items() if key is not None}
     for line, row in enumerate(split_lines(text), 1):
         try:
-            value = json.loads(row)
+            value = parse_json(row, labelled)
         except ValueError:
             value = None
         if not isinstance(value, dict):
