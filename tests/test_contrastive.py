@@ -73,8 +73,3 @@ def test_partner_accuracy_counts_the_nearest() -> None:
     # Texts 1 and 2 are nearer to each other, at 0.8, than to their partners.
     assert values.numpy().tolist() == [1, 0, 0, 1]
     assert weights.numpy().tolist() == [1, 1, 1, 1]
-
-
-def test_networks_come_from_elsewhere() -> None:
-    with pytest.raises(NotImplementedError):
-        ContrastiveObjective.build(None)

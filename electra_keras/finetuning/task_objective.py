@@ -6,19 +6,19 @@ parts of a batch, noise and checkpoints are those of a pre-training.
 
 from __future__ import annotations
 
-from typing import ClassVar, NoReturn
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
 
 from electra_keras.finetuning.task_network import INPUTS
 from electra_keras.finetuning.tasks.task_kind import TaskKind
-from electra_keras.objectives.shared.objective import Batch, Objective
+from electra_keras.objectives.shared.objective import Batch, Trainable
 
 NETWORK = "task"
 
 
-class TaskObjective(Objective):
+class TaskObjective(Trainable):
     """The loss of a task.
 
     Args:
@@ -32,15 +32,6 @@ class TaskObjective(Objective):
     def __init__(self, network: keras.Model, kind: TaskKind) -> None:
         super().__init__({NETWORK: network})
         self.kind = kind
-
-    @classmethod
-    def build_networks(cls, config, settings, *, seed: int = 1) -> NoReturn:
-        """Is not how a task comes about.
-
-        Raises:
-            NotImplementedError: Always; see `build_task_network`.
-        """
-        raise NotImplementedError("a task has its network from build_task_network")
 
     def forward(self, batch: Batch, *, training: bool) -> Batch:
         """Runs the network."""

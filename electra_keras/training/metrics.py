@@ -9,7 +9,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from electra_keras.objectives.shared.objective import Batch, Objective
+from electra_keras.objectives.shared.objective import Batch, Trainable
 
 # What each group of metrics is made of; names as in the reference.
 _GROUPS = {
@@ -61,7 +61,7 @@ class ElectraMetrics:
         *("gradient_norm", "waited_secs"),
     )
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Trainable) -> None:
         self._objective = objective
         self._groups = tuple(n for n in objective.metric_names if n in _GROUPS)
         names = ["loss", *objective.loss_counts, "padding_rate", "gradient_norm"]

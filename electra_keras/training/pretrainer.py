@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from electra_keras.models.randomness import BatchRows, fold_in, noise_key, step_key
 from electra_keras.models.shared_blocks import BlockMode, shared_blocks
-from electra_keras.objectives.shared.objective import Batch, Objective, row_shape
+from electra_keras.objectives.shared.objective import Batch, Trainable, row_shape
 from electra_keras.training.metrics import ElectraMetrics
 from electra_keras.training.micro_batches import sum_over_parts
 from electra_keras.training.optimizer import ElectraAdamW
@@ -28,11 +28,11 @@ _EVALUATION_STEP = -1
 
 
 class ElectraPretrainer(keras.Model):
-    """Trains the networks of an objective on masked batches.
+    """Trains the networks of an objective.
 
     Args:
-        objective: Of `objectives/`, its networks built inside the strategy's
-            scope.
+        objective: Such as one of `objectives/`; its networks are built inside the
+            strategy's scope.
         seed: Of dropout and sampling.
 
     Example:
@@ -41,7 +41,7 @@ class ElectraPretrainer(keras.Model):
         pretrainer.fit(make_train_dataset(...), steps_per_epoch=100)
     """
 
-    def __init__(self, objective: Objective, *, seed: int = 1, **kwargs: Any):
+    def __init__(self, objective: Trainable, *, seed: int = 1, **kwargs: Any):
         super().__init__(**kwargs)
         self.objective = objective
         self.networks = list(objective.networks.values())  # For Keras to find.

@@ -6,14 +6,14 @@ objective: strategies, noise and checkpoints are those of a pre-training.
 
 from __future__ import annotations
 
-from typing import ClassVar, NoReturn
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
 
 from electra_keras.finetuning.retrieval.vector_network import VECTORS
 from electra_keras.finetuning.task_network import INPUTS
-from electra_keras.objectives.shared.objective import Batch, Objective
+from electra_keras.objectives.shared.objective import Batch, Trainable
 
 NETWORK = "retrieval"
 # Of what is no candidate: exp of it is 0.
@@ -53,7 +53,7 @@ def contrastive_losses(partner_logits: tf.Tensor, others: tf.Tensor) -> tf.Tenso
     return tf.reduce_logsumexp(logits, axis=1) - partner_logits
 
 
-class ContrastiveObjective(Objective):
+class ContrastiveObjective(Trainable):
     """Draws partners together and pushes texts of other groups apart.
 
     Negatives are those of the same batch; of several replicas each compares its own
@@ -70,15 +70,6 @@ class ContrastiveObjective(Objective):
     def __init__(self, network: keras.Model, temperature: float) -> None:
         super().__init__({NETWORK: network})
         self.temperature = temperature
-
-    @classmethod
-    def build_networks(cls, config, settings, *, seed: int = 1) -> NoReturn:
-        """Is not how a retrieval network comes about.
-
-        Raises:
-            NotImplementedError: Always; see `build_vector_network`.
-        """
-        raise NotImplementedError("retrieval has its network from build_vector_network")
 
     def forward(self, batch: Batch, *, training: bool) -> Batch:
         """Runs the network and compares all texts of the batch."""

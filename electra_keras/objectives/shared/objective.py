@@ -83,13 +83,11 @@ def _check_boundary(train: TrainConfig) -> None:
         )
 
 
-class Objective(abc.ABC):
-    """What is trained, and how wrong it is.
+class Trainable(abc.ABC):
+    """What `training/pretrainer.py` trains, and how wrong it is.
 
     Args:
-        networks: From `build_networks`, built inside the strategy's scope.
-            "discriminator" is the one that is kept for downstream tasks.
-        settings: Of the run.
+        networks: Built inside the strategy's scope.
 
     Attributes:
         loss_counts: Each loss beside `loss`, and the count that it is a mean over.
@@ -103,26 +101,8 @@ class Objective(abc.ABC):
     metric_names: ClassVar[tuple[str, ...]]
     first_step: int = 0
 
-    def __init__(
-        self, networks: Networks, settings: ObjectiveSettings | None = None
-    ) -> None:
+    def __init__(self, networks: Networks) -> None:
         self.networks = networks
-        self.settings = settings or ObjectiveSettings()
-
-    @classmethod
-    @abc.abstractmethod
-    def build_networks(
-        cls, config: ModelConfig, settings: ObjectiveSettings, *, seed: int = 1
-    ) -> Networks:
-        """Builds the networks that the objective trains."""
-
-    @classmethod
-    def build(
-        cls, config: ModelConfig, settings: ObjectiveSettings | None = None, **seed: int
-    ) -> Objective:
-        """Builds networks and objective."""
-        settings = settings or ObjectiveSettings()
-        return cls(cls.build_networks(config, settings, **seed), settings)
 
     @abc.abstractmethod
     def forward(self, batch: Batch, *, training: bool) -> Batch:
@@ -146,19 +126,14 @@ class Objective(abc.ABC):
             summed over replicas they are the batch's losses.
         """
 
-    @classmethod
-    def copies(cls, settings: ObjectiveSettings, step: int) -> dict[str, str]:
-        """Says which networks are not trained at a step yet, and copies of which.
+    @abc.abstractmethod
+    def counts(self, batch: Batch) -> Batch:
+        """Counts what the losses are means over, on this replica.
 
-        Their training begins with embeddings and encoder of the other one. What a
-        checkpoint of that step holds of them is from before: initial weights.
-        """
-        return {}
-
-    def fill_untrained(self, step: int) -> None:  # noqa: B027  Few have any.
-        """Fills the networks of `copies` as their training would begin.
-
-        For those who read a run. Training does so when it comes there, in `start`.
+        Returns:
+            `real_tokens` and those that `loss_counts` names: float32 (). Summed
+            over replicas they become the denominators, so that the loss does not
+            depend on how a batch is split.
         """
 
     def start(self, step: int) -> bool:
@@ -171,24 +146,64 @@ class Objective(abc.ABC):
         """
         return False
 
-    def counts(self, batch: Batch) -> Batch:
-        """Counts what the losses are means over, on this replica.
-
-        Returns:
-            `masked_tokens`, `real_tokens`: float32 (). Summed over replicas
-            they become the denominators, so that the loss does not depend on
-            how a batch is split.
-        """
-        return {
-            "masked_tokens": tf.reduce_sum(batch["mask_weights"]),
-            "real_tokens": tf.cast(tf.reduce_sum(batch["padding_mask"]), tf.float32),
-        }
-
     def measure(
         self, batch: Batch, outputs: Batch
     ) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
         """Gives values and weights by name, for weighted means."""
         return {}
+
+
+class Objective(Trainable):
+    """One way to pre-train.
+
+    Args:
+        networks: From `build_networks`. "discriminator" is the one that is kept for
+            downstream tasks.
+        settings: Of the run.
+    """
+
+    def __init__(
+        self, networks: Networks, settings: ObjectiveSettings | None = None
+    ) -> None:
+        super().__init__(networks)
+        self.settings = settings or ObjectiveSettings()
+
+    @classmethod
+    @abc.abstractmethod
+    def build_networks(
+        cls, config: ModelConfig, settings: ObjectiveSettings, *, seed: int = 1
+    ) -> Networks:
+        """Builds the networks that the objective trains."""
+
+    @classmethod
+    def build(
+        cls, config: ModelConfig, settings: ObjectiveSettings | None = None, **seed: int
+    ) -> Objective:
+        """Builds networks and objective."""
+        settings = settings or ObjectiveSettings()
+        return cls(cls.build_networks(config, settings, **seed), settings)
+
+    @classmethod
+    def copies(cls, settings: ObjectiveSettings, step: int) -> dict[str, str]:
+        """Says which networks are not trained at a step yet, and copies of which.
+
+        Their training begins with embeddings and encoder of the other one. What a
+        checkpoint of that step holds of them is from before: initial weights.
+        """
+        return {}
+
+    def fill_untrained(self, step: int) -> None:
+        """Fills the networks of `copies` as their training would begin.
+
+        For those who read a run. Training does so when it comes there, in `start`.
+        """
+
+    def counts(self, batch: Batch) -> Batch:
+        """Counts `masked_tokens` and `real_tokens`."""
+        return {
+            "masked_tokens": tf.reduce_sum(batch["mask_weights"]),
+            "real_tokens": tf.cast(tf.reduce_sum(batch["padding_mask"]), tf.float32),
+        }
 
     def generate(self, batch: Batch, *, training: bool) -> Batch:
         """Masks to samples to labels.
