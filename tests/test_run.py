@@ -14,7 +14,6 @@ from electra_keras.config import ExperimentConfig
 from electra_keras.config_files import load_config
 from electra_keras.data.info import DatasetInfo, load_info, load_vocabulary
 from electra_keras.errors import UsageError
-from electra_keras.model_config import TIED_WEIGHTS
 from electra_keras.training.best_checkpoint import BestCheckpoint
 from electra_keras.training.history import History
 from electra_keras.training.run import fit_to_data, open_run_folder, train
@@ -164,8 +163,8 @@ def test_damaged_last_checkpoint_costs_the_steps_since_the_one_before(
         assert np.array_equal(value, weights[path]), path
 
 
-@pytest.mark.parametrize("tied", TIED_WEIGHTS)
-def test_networks_tied_in_any_way_reach_the_end_of_a_run(
+@pytest.mark.parametrize("tied", ["all", "disentangled"])
+def test_networks_tied_otherwise_reach_the_end_of_a_run(
     tied: str, data_folder: Path, tiny_config: ExperimentConfig, tmp_path: Path
 ) -> None:
     main = tiny_config.model
