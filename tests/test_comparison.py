@@ -120,6 +120,22 @@ def test_what_is_done_is_not_done_again(
         other.run(["report"])
 
 
+def test_lines_of_another_folder_spare_the_pre_trainings(
+    make_comparison, whole: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    lines = (whole / "results.jsonl").read_text("utf-8").splitlines(keepends=True)
+    left = next(line for line in lines if '"row": "mlm' in line)
+    kept = "".join(line for line in lines if line != left)
+    (output / "results.jsonl").write_text(kept, "utf-8")
+    make_comparison(output).run()
+    name = f"mlm-flops-{json.loads(left)['pretraining_seed']}"
+    assert [path.name for path in (output / "runs").iterdir()] == [name]
+    done = (output / "results.jsonl").read_text("utf-8").splitlines(keepends=True)
+    assert sorted(done) == sorted(lines)
+
+
 def test_one_stage_of_some_methods(make_comparison, tmp_path: Path) -> None:
     comparison = make_comparison(tmp_path / "out")
     with pytest.raises(UsageError, match="--methods=bert; expected one of electra, ml"):

@@ -110,16 +110,29 @@ class Comparison:
             if budget != BUDGETS[1] or is_measured
         )
 
-    def is_done(self, job: Job, lines: set[str]) -> bool:
-        """Whether a job has been done.
+    def find_left(self, jobs: Sequence[Job]) -> list[Job]:
+        """Finds the jobs that are not done.
+
+        A pre-training that no fine-tuning waits for is none of them: with the lines
+        of another folder a comparison goes on without its runs.
 
         Args:
-            job: The job.
-            lines: Keys of the lines of results.
+            jobs: All of the comparison.
         """
-        if job.task is None and job.run is not None:
-            return find_step(self.run_folder(job)) >= job.run.spent.steps
-        return job.key in lines
+        lines = ResultLines(self.folder).keys()
+        awaited = {
+            job.run.name
+            for job in jobs
+            if job.run is not None and job.task is not None and job.key not in lines
+        }
+        return [job for job in jobs if self._is_left(job, lines, awaited)]
+
+    def _is_left(self, job: Job, lines: set[str], awaited: set[str]) -> bool:
+        if job.task is not None:
+            return job.key not in lines
+        if job.run is None or job.run.name not in awaited:
+            return False
+        return find_step(self.run_folder(job)) < job.run.spent.steps
 
     def run_folder(self, job: Job) -> Path:
         """Folder of a job's pre-training."""
@@ -151,12 +164,13 @@ class Comparison:
         if needs_clock and "pretrain" in stages:
             self.measure()
         jobs = self.jobs()
-        todo = [
+        keys = {job.key for job in self.find_left(jobs)}
+        chosen = [
             job
             for job in choose_jobs(jobs, methods)
             if ("finetune" if job.task else "pretrain") in stages
         ]
-        self._work(todo, clock)
+        self._work(chosen, keys, clock)
         summary = self.summary(jobs)
         if "report" in stages:
             write_comparison(self.folder, jobs, summary)
@@ -171,15 +185,14 @@ class Comparison:
         )
         return summarize(jobs, ResultLines(self.folder).read(), name_row(spent))
 
-    def _work(self, todo: Sequence[Job], clock: Callable[[], float]) -> None:
-        lines = ResultLines(self.folder).keys()
+    def _work(
+        self, chosen: Sequence[Job], keys: set[str], clock: Callable[[], float]
+    ) -> None:
         runner = self._make_runner()
-        left = []
-        for job in todo:
-            if not self.is_done(job, lines):
-                left.append(job)
-            elif job.task is not None:
+        for job in chosen:
+            if job.task is not None and job.key not in keys:
                 runner.forget(job)
+        left = [job for job in chosen if job.key in keys]
         progress = Progress([(job, self.count_flops(job)) for job in left], clock)
         for job in left:
             with _told(progress, job) as told:

@@ -51,7 +51,7 @@ def describe_plan(comparison: Comparison, jobs: Sequence[Job]) -> list[str]:
         flops = sum(comparison.count_flops(job) for job in left)
         done_count = len(members) - len(left)
         lines.append(f"  {name}: {done_count} of {len(members)}, {flops:.3g} FLOPs")
-    left = [job for job in jobs if not comparison.is_done(job, known)]
+    left = comparison.find_left(jobs)
     total = sum(comparison.count_flops(job) for job in left)
     lines.append(f"{len(left):,} of {len(jobs):,} jobs left, {total:.3g} FLOPs")
     return lines
