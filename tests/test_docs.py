@@ -69,6 +69,7 @@ CONSOLE = {
     ".ci/run": "would run itself; it is what continuous integration runs",
     "python examples/love_chatbot.py": "names stand for the reader's own files; "
     "test_love_chatbot.py runs all three",
+    "zcat reviews_train.txt.gz": "the reader's own corpus; no test needs it",
     "docker run": "no server binary here; the SavedModel is loaded instead",
     "docker compose": "no Docker engine here; test_server_files.py reads the file",
     "cd runs/readme/model": "the folder of the next command",
