@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from electra_keras.experiments.compare_jobs import Job
 from electra_keras.experiments.comparison import Comparison
 from electra_keras.experiments.progress import format_secs
-from electra_keras.experiments.result_lines import ResultLines
 from electra_keras.experiments.run_rows import read_runs
 
 
@@ -39,7 +38,8 @@ def describe_plan(comparison: Comparison, jobs: Sequence[Job]) -> list[str]:
     if missing:
         lines.append(f"  {', '.join(missing)}: not measured yet, see --measure")
     lines.append("fine-tunings: done of all, FLOPs of those left")
-    known = ResultLines(comparison.folder).keys()
+    left = comparison.find_left(jobs)
+    keys = {job.key for job in left}
     grouped: dict[str, list[Job]] = {}
     for job in jobs:
         if job.task is not None:
@@ -47,11 +47,10 @@ def describe_plan(comparison: Comparison, jobs: Sequence[Job]) -> list[str]:
             at = "" if job.share == 1 else f" at {job.share:.0%}"
             grouped.setdefault(f"{job.row}{at}, {job.task} {size}", []).append(job)
     for name, members in grouped.items():
-        left = [job for job in members if job.key not in known]
-        flops = sum(comparison.count_flops(job) for job in left)
-        done_count = len(members) - len(left)
+        missing_jobs = [job for job in members if job.key in keys]
+        flops = sum(comparison.count_flops(job) for job in missing_jobs)
+        done_count = len(members) - len(missing_jobs)
         lines.append(f"  {name}: {done_count} of {len(members)}, {flops:.3g} FLOPs")
-    left = comparison.find_left(jobs)
     total = sum(comparison.count_flops(job) for job in left)
     lines.append(f"{len(left):,} of {len(jobs):,} jobs left, {total:.3g} FLOPs")
     return lines
