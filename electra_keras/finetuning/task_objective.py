@@ -13,7 +13,11 @@ import tensorflow as tf
 
 from electra_keras.finetuning.task_network import INPUTS
 from electra_keras.finetuning.tasks.task_kind import TaskKind
-from electra_keras.objectives.shared.objective import Batch, Trainable
+from electra_keras.objectives.shared.objective import (
+    Batch,
+    Trainable,
+    count_real_tokens,
+)
 
 NETWORK = "task"
 
@@ -45,8 +49,7 @@ class TaskObjective(Trainable):
 
     def counts(self, batch: Batch) -> Batch:
         """Counts what the loss is a mean over, and tokens."""
-        tokens = tf.reduce_sum(batch["padding_mask"])
         return {
             "items": self.kind.count(batch),
-            "real_tokens": tf.cast(tokens, tf.float32),
+            "real_tokens": count_real_tokens(batch),
         }

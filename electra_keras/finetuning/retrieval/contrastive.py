@@ -13,7 +13,11 @@ import tensorflow as tf
 
 from electra_keras.finetuning.retrieval.vector_network import VECTORS
 from electra_keras.finetuning.task_network import INPUTS
-from electra_keras.objectives.shared.objective import Batch, Trainable
+from electra_keras.objectives.shared.objective import (
+    Batch,
+    Trainable,
+    count_real_tokens,
+)
 
 NETWORK = "retrieval"
 # Of what is no candidate: exp of it is 0.
@@ -89,10 +93,9 @@ class ContrastiveObjective(Trainable):
 
     def counts(self, batch: Batch) -> Batch:
         """Counts texts, and tokens."""
-        tokens = tf.reduce_sum(batch["padding_mask"])
         return {
             "items": tf.reduce_sum(batch["weights"]),
-            "real_tokens": tf.cast(tokens, tf.float32),
+            "real_tokens": count_real_tokens(batch),
         }
 
     def measure(

@@ -202,7 +202,7 @@ class Objective(Trainable):
         """Counts `masked_tokens` and `real_tokens`."""
         return {
             "masked_tokens": tf.reduce_sum(batch["mask_weights"]),
-            "real_tokens": tf.cast(tf.reduce_sum(batch["padding_mask"]), tf.float32),
+            "real_tokens": count_real_tokens(batch),
         }
 
     def generate(self, batch: Batch, *, training: bool) -> Batch:
@@ -247,6 +247,11 @@ class Objective(Trainable):
         embeddings = self.networks["discriminator"].get_layer("embeddings")
         shape = tf.shape(batch["mask_positions"])
         return tf.zeros([shape[0], shape[1], embeddings.vocabulary_size])
+
+
+def count_real_tokens(batch: Batch) -> tf.Tensor:
+    """Tokens of a batch that are no padding: float32 ()."""
+    return tf.cast(tf.reduce_sum(batch["padding_mask"]), tf.float32)
 
 
 def row_shape(values: tf.Tensor) -> tuple[tf.Tensor | int, int]:
